@@ -1,0 +1,215 @@
+// The shapes of the public library: what goes in and what comes out. Types only; bucket.ts and cluster.ts
+// implement them. Dynamo 4.1: get(key) answers the values and an opaque context, put(key, context, value)
+// gives it back.
+
+import type { Millis, NodeId } from '../base/units.js'
+import type { Conflicts } from '../versions/object.js'
+
+/** How far a write must have come on a replica to count for `dw`; see the README's table of guarantees. */
+export type Durability = 'memory' | 'os' | 'disk'
+
+/** A key: text (stored as its UTF-8 bytes) or bytes. 1 to 65,536 bytes. */
+export type KeyInput = string | Uint8Array
+
+/** An opaque token for the versions that a read saw. Text that can be stored, sent and given back; nothing else. */
+export type ContextToken = string
+
+export interface RequestOptions {
+  /** Milliseconds until the request is answered with `deadline`. 1 to 3,600,000; default 5,000. */
+  readonly timeout?: Millis
+  /** Aborting ends the wait at once. A write that was already sent is then indeterminate. */
+  readonly signal?: AbortSignal
+}
+
+export interface ReadOptions extends RequestOptions {
+  /** Replicas whose answers a read waits for. 1 <= r <= n. */
+  readonly r?: number
+}
+
+export interface WriteOptions extends RequestOptions {
+  /** The context of an earlier get or put of this key: the write replaces exactly what that had seen. */
+  readonly context?: ContextToken
+  /** Replicas that must have stored the write. 1 <= w <= n. */
+  readonly w?: number
+  /** How many of those must have reached the bucket's durability. 0 <= dw <= w. */
+  readonly dw?: number
+}
+
+export interface PutOptions extends WriteOptions {
+  /** Milliseconds from now until the value ceases to be. */
+  readonly ttl?: Millis
+  /** The instant at which it ceases to be (milliseconds since the epoch), instead of `ttl`. */
+  readonly expiresAt?: Millis
+  /** Keep the expiry that the key has now. Not with `ttl` or `expiresAt`. */
+  readonly keepExpiry?: boolean
+  /**
+   * Write only when the key is absent (or present), decided where the key's writes are serialised: on the
+   * first node of its preference list that is up. Otherwise the put is refused with `condition-failed`.
+   */
+  readonly condition?: 'absent' | 'present'
+  /** Answer also the values that the coordinator held before (`previous`). */
+  readonly returnPrevious?: boolean
+}
+
+export interface GetResult<T> {
+  /** All values that no other supersedes: none when the key is absent, one mostly, several after concurrent writes. */
+  readonly values: readonly T[]
+  /** The only value, undefined when there is none; throws `too-many-siblings` when there are several. */
+  readonly value: T | undefined
+  /** To be given back with a put or delete. Undefined for a key that was never written. */
+  readonly context: ContextToken | undefined
+  /** When the first of the values expires, 0 for never or none. */
+  readonly expiresAt: Millis
+}
+
+export interface WriteResult<T> {
+  /** The context of what is stored now, as the coordinator knows it. */
+  readonly context: ContextToken
+  /** Replicas that had stored the write when it was acknowledged. */
+  readonly w: number
+  /** How many of those had reached `level`. */
+  readonly dw: number
+  readonly level: Durability
+  /** Whether the coordinator held a live value before this write. */
+  readonly existed: boolean
+  /** Those values, when asked for with `returnPrevious`. */
+  readonly previous: readonly T[]
+}
+
+export interface ScanOptions extends RequestOptions {
+  /** Where an earlier page ended. */
+  readonly cursor?: string
+  /** Keys wanted at most per page; 1 to 512. Default 128. */
+  readonly limit?: number
+}
+
+export interface ScanPage<T> {
+  readonly entries: readonly { readonly key: Uint8Array; readonly values: readonly T[] }[]
+  /** For the next page; undefined at the end. */
+  readonly cursor: string | undefined
+}
+
+/** Properties of a bucket; what is left out keeps its value, or takes the cluster's default. They persist. */
+export interface BucketProperties {
+  /** Default 'last-write-wins' for the bucket named `default`, 'siblings' for every other. */
+  readonly conflicts: Conflicts
+  readonly n: number
+  readonly r: number
+  readonly w: number
+  readonly dw: number
+  readonly durability: Durability
+}
+
+export interface BucketOptions<T> extends Partial<BucketProperties> {
+  /** Makes one value of several siblings when they are read. Must be commutative, associative and idempotent: see checkMerge. */
+  readonly merge?: (a: T, b: T) => T
+  /**
+   * How values become bytes. 'auto' (default): Uint8Array and string as they are, anything else by MessagePack.
+   * 'bytes': Uint8Array in and out, whatever is stored.
+   */
+  readonly codec?: 'auto' | 'bytes'
+}
+
+export interface Bucket<T> {
+  readonly name: string
+  readonly properties: BucketProperties
+  get(key: KeyInput, options?: ReadOptions): Promise<GetResult<T>>
+  put(key: KeyInput, value: T, options?: PutOptions): Promise<WriteResult<T>>
+  delete(
+    key: KeyInput,
+    options?: WriteOptions & { readonly returnPrevious?: boolean },
+  ): Promise<WriteResult<T>>
+  /**
+   * Changes the expiry of a live key and leaves its value: an instant, or 0 for never. Refused with
+   * `condition-failed` when there is no live value.
+   */
+  expire(
+    key: KeyInput,
+    expiresAt: Millis,
+    options?: WriteOptions & { readonly returnPrevious?: boolean },
+  ): Promise<WriteResult<T>>
+  /** Results in the order of the keys. Fails as a whole with the first error. */
+  getMany(keys: readonly KeyInput[], options?: ReadOptions): Promise<GetResult<T>[]>
+  putMany(entries: readonly (readonly [KeyInput, T])[], options?: PutOptions): Promise<WriteResult<T>[]>
+  /** One page of live keys, in no order that means anything; a key that is there throughout is seen once. */
+  scan(options?: ScanOptions): Promise<ScanPage<T>>
+  keys(options?: ScanOptions): AsyncIterable<Uint8Array>
+  entries(options?: ScanOptions): AsyncIterable<{ readonly key: Uint8Array; readonly values: readonly T[] }>
+  /** Live keys now, counted by a walk over one replica of every partition. */
+  count(options?: RequestOptions): Promise<number>
+  /** Deletes every key by tombstones and answers how many. */
+  clear(options?: RequestOptions): Promise<number>
+}
+
+export interface NodeStatus {
+  readonly node: NodeId
+  /** up; slow: its event loop is blocked; starting; down: restarting after a failure; failed: given up. */
+  readonly state: 'starting' | 'up' | 'slow' | 'down' | 'failed' | 'draining'
+  /** Lives so far, from 1. */
+  readonly generation: number
+  /** Partitions of which it is a primary replica (with the cluster's n). */
+  readonly partitions: number
+  /** False while it catches up after it started with less than it had acknowledged. */
+  readonly complete: boolean
+  readonly puts: number
+  readonly gets: number
+  readonly replications: number
+  readonly turns: number
+  readonly commits: number
+  readonly fsyncs: number
+  readonly queued: number
+  readonly objects: number
+  readonly bufferBytes: number
+  readonly dirtyBytes: number
+  readonly heapBytes: number
+  /** The longest delay of its event loop in the last second. */
+  readonly loopDelayMs: Millis
+}
+
+export interface ClusterStatus {
+  readonly version: string
+  readonly id: string
+  readonly partitions: number
+  readonly epoch: number
+  readonly n: number
+  readonly r: number
+  readonly w: number
+  readonly dw: number
+  readonly durability: Durability
+  readonly uptimeMs: Millis
+  readonly requestsInFlight: number
+  readonly nodes: readonly NodeStatus[]
+}
+
+export interface ClusterOptions extends Partial<Omit<BucketProperties, 'conflicts'>> {
+  /** The data directory. Left out: nothing is written to disk, and `durability` can only be 'memory'. */
+  readonly dir?: string
+  /** Worker threads, each a node. Default: the number of cores, at least 3. */
+  readonly nodes?: number
+  /** Q, fixed when the directory is made. Default 256. */
+  readonly partitions?: number
+  /** Hash of the ring, fixed when the directory is made. Default 'halfsip'; 'md5' is the paper's, and slower. */
+  readonly hash?: 'halfsip' | 'md5'
+  /** Bytes of memory for objects on each node. Default 256 MiB. */
+  readonly memory?: number
+  /** The longest value accepted. Default 1 MiB, at most 64 MiB. */
+  readonly valueBytesMax?: number
+  /** 'client' (default): this thread coordinates reads and sends writes to their coordinator. 'server': a node does both. */
+  readonly routing?: 'client' | 'server'
+  /** Where log lines go. Default: warnings and errors to standard error. */
+  readonly log?: (level: 'info' | 'warn' | 'error', text: string) => void
+}
+
+export interface Cluster extends AsyncDisposable {
+  readonly options: Readonly<Required<Omit<ClusterOptions, 'dir' | 'log'>>> & {
+    readonly dir: string | undefined
+  }
+  bucket<T = unknown>(name: string, options?: BucketOptions<T>): Bucket<T>
+  /** Buckets that have been given properties or were used, by name. */
+  buckets(): readonly { readonly name: string; readonly properties: BucketProperties }[]
+  /** Sets and persists properties of a bucket. */
+  setBucket(name: string, properties: Partial<BucketProperties>): Promise<BucketProperties>
+  status(): ClusterStatus
+  /** Finishes what is in flight, flushes, and ends the threads. */
+  close(): Promise<void>
+}
