@@ -1,0 +1,83 @@
+// The contract of an actor: plain state and a handler that never waits. Time, randomness, memory and sending
+// come in through the turn, so the same actor runs on a worker thread and in the simulated world.
+//
+//     gather --> read --> decide --> commit --> release
+//
+// A handler is synchronous and runs to completion: between two lines of it nothing else happens, so reading,
+// changing and writing a key is one function. What it sends leaves only after the commit of the turn.
+
+import type { Incarnation, Key, Millis, Partition, RequestId } from '../base/units.js'
+import type { Address, Kind } from '../protocol/address.js'
+import type { Envelope, Message, Protocol } from '../protocol/envelope.js'
+import type { Level } from '../protocol/write.js'
+import type { Stamp, StoredObject } from '../versions/object.js'
+
+export interface Actor<State, M extends Message> {
+  /** The first state; timers may be armed. */
+  start(self: Address, turn: Turn): State
+  /** The key that must be in memory before `receive` is called, if any. */
+  reads(message: M): Key | undefined
+  receive(state: State, envelope: Envelope<M>, turn: Turn): void
+}
+
+/** A stored copy that failed its checksum or could not be read: not the same as an absent one. */
+export const unreadable = Symbol('unreadable')
+
+export interface Turn {
+  /** One instant for the whole turn, by a clock that only goes forward: for deadlines and timers. */
+  readonly now: Millis
+  /** The same instant by the wall clock, which may jump: for expiry and stamps, never for order. */
+  readonly wall: Millis
+  /** A number in [0, 1). */
+  random(): number
+  /** Leaves after the commit of this turn. */
+  send<K extends Kind>(to: Address<K>, message: Protocol[K], request?: RequestId, deadline?: Millis): void
+  /**
+   * Leaves when all that this turn has written so far has reached `level` in the store; `otherwise` is
+   * sent instead when that fails. With level 'memory' the same as send.
+   */
+  sendDurable<K extends Kind>(
+    level: Level,
+    to: Address<K>,
+    message: Protocol[K],
+    otherwise: Protocol[K],
+    request: RequestId,
+  ): void
+  /** Passes an envelope on to another address as it is: the answer goes to whoever sent it first. */
+  forward<K extends Kind>(envelope: Envelope, to: Address<K>): void
+  /** A timer is a message to somebody (mostly oneself), later. */
+  after<K extends Kind>(delay: Millis, to: Address<K>, message: Protocol[K]): void
+  /** The object as stored, or as written earlier in this turn. Only the key that `reads` named. */
+  get(key: Key, hash: number): StoredObject | undefined | typeof unreadable
+  /** `level`: 'memory' lets the buffer flush it later, the others write it through with this turn's batch. */
+  put(partition: Partition, key: Key, hash: number, object: StoredObject, level: Level): void
+  /** Writes the stored object through, unchanged: for a copy that is there but must become durable. */
+  persist(partition: Partition, key: Key, hash: number, level: Level): void
+  /** True when the node holds so much unflushed that new work must be refused. */
+  readonly overloaded: boolean
+  /** Asks the host for rows of a partition; it answers `rows-read` to the vnode, with `request`. */
+  walk(walk: RowsWanted): void
+  /** This life of the node. The same for all its vnodes; with the partition it names an actor for ever. */
+  readonly incarnation: Incarnation
+  /** No stamp may be issued at or below this: what an earlier life may have issued. */
+  readonly stampFloor: Stamp
+  /** Set when this life began with less than the node had acknowledged: it must ask its peers. */
+  readonly catchUp: CatchUp | undefined
+}
+
+export interface CatchUp {
+  /** What may be missing has a version at least this new; 0 when anything may be missing. */
+  readonly since: Stamp
+  /** The largest n of any bucket: a vnode further down its preference list holds nothing. */
+  readonly copies: number
+}
+
+export interface RowsWanted {
+  readonly vnode: Address<'vnode'>
+  readonly request: RequestId
+  readonly prefix: string
+  readonly after: string
+  readonly limit: number
+  readonly begunAt: Millis
+  readonly since: Stamp
+}

@@ -1,0 +1,66 @@
+// The actor that leads requests: state and one exhaustive switch, nothing else.
+
+import { unreachable } from '../../base/assert.js'
+import type { Key } from '../../base/units.js'
+import type { Address } from '../../protocol/address.js'
+import type { Envelope, GatewayMessage } from '../../protocol/envelope.js'
+import type { Get } from '../../protocol/read.js'
+import type { Scan } from '../../protocol/walk.js'
+import type { Put } from '../../protocol/write.js'
+import type { Actor, Turn } from '../actor.js'
+import { fetched, fetchFailed, get } from './get.js'
+import { put, putAnswered, putFailed } from './put.js'
+import { scan, walked, walkFailed } from './scan.js'
+import type { GatewayState } from './state.js'
+import { requestSweepDue } from './sweep.js'
+import { nodesChanged } from './view.js'
+
+export const gatewayActor: Actor<GatewayState, GatewayMessage> = {
+  start(self: Address): GatewayState {
+    return {
+      self: self as Address<'gateway'>,
+      ring: undefined,
+      nodes: [],
+      lastRequest: 0,
+      pending: new Map(),
+      sweeping: false,
+    }
+  },
+
+  reads(): Key | undefined {
+    return undefined
+  },
+
+  receive(state: GatewayState, envelope: Envelope<GatewayMessage>, turn: Turn): void {
+    const message = envelope.message
+    switch (message.type) {
+      case 'get':
+        return get(state, envelope as Envelope<Get>, turn)
+      case 'fetched':
+        return fetched(state, envelope, message, turn)
+      case 'fetch-failed':
+        return fetchFailed(state, envelope, turn)
+      case 'put':
+        return put(state, envelope as Envelope<Put>, turn)
+      case 'put-answered':
+        return putAnswered(state, envelope, message, turn)
+      case 'put-failed':
+        return putFailed(state, envelope, message, turn)
+      case 'scan':
+        return scan(state, envelope as Envelope<Scan>, turn)
+      case 'walked':
+        return walked(state, envelope, message, turn)
+      case 'walk-failed':
+        return walkFailed(state, envelope, turn)
+      case 'request-sweep-due':
+        return requestSweepDue(state, turn)
+      case 'nodes-changed':
+        return nodesChanged(state, message, turn)
+      case 'ring-changed':
+        state.ring = message.ring
+        return
+      default:
+        return unreachable(message)
+    }
+  },
+}

@@ -1,0 +1,106 @@
+// The coordinator's part of a read, Dynamo 4.5: ask the N replicas, wait for R, merge what they said.
+// Any thread may lead a read, since it makes no version.
+
+import { Malformed } from '../../base/bytes.js'
+import type { RequestId } from '../../base/units.js'
+import { type Address, vnodeAddress } from '../../protocol/address.js'
+import type { Envelope } from '../../protocol/envelope.js'
+import type { Fetched, Get } from '../../protocol/read.js'
+import { countBits, noteRead, noteReadFailed, readTally, readVerdict } from '../../quorum/tally.js'
+import { preferenceList } from '../../ring/preference.js'
+import { partitionOf } from '../../ring/ring.js'
+import { merge } from '../../versions/merge.js'
+import { decodeObject } from '../../versions/object-codec.js'
+import type { Turn } from '../actor.js'
+import { type GatewayState, generationOf, isUp, nextRequest, type PendingGet } from './state.js'
+import { fail, open } from './sweep.js'
+
+export function get(state: GatewayState, envelope: Envelope<Get>, turn: Turn): void {
+  const message = envelope.message
+  const { ring } = state
+  if (ring === undefined) {
+    const client = envelope.from as Address<'client'>
+    turn.send(client, { type: 'get-failed', code: 'unavailable', details: {} }, envelope.request)
+    return
+  }
+  const partition = partitionOf(ring, message.hash)
+  const replicas = preferenceList(ring, partition).slice(0, message.n)
+  const pending: PendingGet = {
+    type: 'get',
+    envelope,
+    tally: readTally(replicas.length, message.r),
+    replicas,
+    generations: replicas.map((node) => generationOf(state, node)),
+    object: undefined,
+    first: undefined,
+    fastest: 0,
+  }
+  const request = nextRequest(state)
+  const question = { type: 'fetch', key: message.key, hash: message.hash } as const
+  for (let index = 0; index < replicas.length; index++) {
+    const node = replicas[index] as number
+    if (isUp(state, node)) turn.send(vnodeAddress(node, partition), question, request, envelope.deadline)
+    else noteReadFailed(pending.tally, index)
+  }
+  open(state, request, pending, turn)
+  settleGet(state, request, pending, turn)
+}
+
+export function fetched(state: GatewayState, envelope: Envelope, message: Fetched, turn: Turn): void {
+  const pending = state.pending.get(envelope.request)
+  if (pending === undefined || pending.type !== 'get') return
+  const index = pending.replicas.indexOf(envelope.from.node)
+  if (index < 0) return
+  if (takeAnswer(pending, message)) {
+    if (pending.fastest === 0) pending.fastest = envelope.from.node
+    noteRead(pending.tally, index, message.complete)
+  } else {
+    noteReadFailed(pending.tally, index)
+  }
+  settleGet(state, envelope.request, pending, turn)
+}
+
+/** Merges an answer into what is known; false when its checksum is wrong, which is never returned to anybody. */
+function takeAnswer(pending: PendingGet, message: Fetched): boolean {
+  const bytes = message.object
+  if (bytes === undefined) return true
+  if (pending.first !== undefined && Buffer.compare(pending.first, bytes) === 0) return true
+  const { conflicts, hash } = pending.envelope.message
+  try {
+    pending.object = merge(pending.object, decodeObject(bytes, hash), conflicts)
+    pending.first ??= bytes
+    return true
+  } catch (error) {
+    if (error instanceof Malformed) return false
+    throw error
+  }
+}
+
+export function fetchFailed(state: GatewayState, envelope: Envelope, turn: Turn): void {
+  const pending = state.pending.get(envelope.request)
+  if (pending === undefined || pending.type !== 'get') return
+  const index = pending.replicas.indexOf(envelope.from.node)
+  if (index < 0) return
+  noteReadFailed(pending.tally, index)
+  settleGet(state, envelope.request, pending, turn)
+}
+
+export function settleGet(state: GatewayState, request: RequestId, pending: PendingGet, turn: Turn): void {
+  const verdict = readVerdict(pending.tally)
+  if (verdict === 'waiting') return
+  state.pending.delete(request)
+  if (verdict === 'enough') {
+    const client = pending.envelope.from as Address<'client'>
+    const { object, fastest } = pending
+    turn.send(client, { type: 'get-answered', object, fastest }, pending.envelope.request)
+    return
+  }
+  const { r, complete, incomplete } = pending.tally
+  const details = {
+    needed: r,
+    reached: countBits(complete),
+    incomplete: countBits(incomplete),
+    of: pending.replicas.length,
+  }
+  fail(pending, 'unavailable', details, turn)
+}

@@ -1,0 +1,79 @@
+// A gateway's part in a write: find the coordinator, pass the put on, pass the answer back. Only a vnode of
+// the key's preference list may make a version (Dynamo 5), so a gateway never does.
+//
+// A put with a condition goes to the first node of the list that is up, always: there the key's writes are
+// serialised. A put without goes to whoever answered the preceding read first, or to the first that is brisk.
+
+import type { NodeId } from '../../base/units.js'
+import { type Address, vnodeAddress } from '../../protocol/address.js'
+import type { Envelope } from '../../protocol/envelope.js'
+import type { Put, PutAnswered, PutFailed } from '../../protocol/write.js'
+import { preferenceList } from '../../ring/preference.js'
+import { partitionOf } from '../../ring/ring.js'
+import type { Turn } from '../actor.js'
+import { type GatewayState, generationOf, isBrisk, isUp, nextRequest, type PendingPut } from './state.js'
+import { fail, open } from './sweep.js'
+
+export function put(state: GatewayState, envelope: Envelope<Put>, turn: Turn): void {
+  const pending: PendingPut = { type: 'put', envelope, coordinator: 0, generation: 0, tried: [] }
+  tryCoordinator(state, pending, turn)
+}
+
+/** Sends the put to the next coordinator that has not refused it, or answers that there is none. */
+function tryCoordinator(state: GatewayState, pending: PendingPut, turn: Turn): void {
+  const { message } = pending.envelope
+  const { ring } = state
+  if (ring === undefined) return fail(pending, 'unavailable', {}, turn)
+  const partition = partitionOf(ring, message.hash)
+  const node = chooseCoordinator(state, pending, preferenceList(ring, partition))
+  if (node === undefined) {
+    return fail(pending, 'unavailable', { needed: message.w, reached: 0, of: message.n }, turn)
+  }
+  pending.coordinator = node
+  pending.generation = generationOf(state, node)
+  const request = nextRequest(state)
+  turn.send(vnodeAddress(node, partition), message, request, pending.envelope.deadline)
+  open(state, request, pending, turn)
+}
+
+function chooseCoordinator(
+  state: GatewayState,
+  pending: PendingPut,
+  preference: readonly NodeId[],
+): NodeId | undefined {
+  const { message } = pending.envelope
+  const { tried } = pending
+  const wanted = message.coordinator
+  const serialised = message.condition !== 'none' || message.change === 'touch' || message.keepExpiry
+  let firstUp: NodeId | undefined
+  let firstBrisk: NodeId | undefined
+  for (let index = 0; index < message.n && index < preference.length; index++) {
+    const node = preference[index] as NodeId
+    if (tried.length > 0 && tried.includes(node)) continue
+    if (!serialised && node === wanted && isBrisk(state, node)) return node
+    if (firstUp === undefined && isUp(state, node)) firstUp = node
+    if (firstBrisk === undefined && isBrisk(state, node)) firstBrisk = node
+  }
+  return serialised ? firstUp : (firstBrisk ?? firstUp)
+}
+
+export function putAnswered(state: GatewayState, envelope: Envelope, message: PutAnswered, turn: Turn): void {
+  const pending = state.pending.get(envelope.request)
+  if (pending === undefined || pending.type !== 'put') return
+  state.pending.delete(envelope.request)
+  turn.send(pending.envelope.from as Address<'client'>, message, pending.envelope.request)
+}
+
+export function putFailed(state: GatewayState, envelope: Envelope, message: PutFailed, turn: Turn): void {
+  const pending = state.pending.get(envelope.request)
+  if (pending === undefined || pending.type !== 'put') return
+  state.pending.delete(envelope.request)
+  const { condition, change, keepExpiry } = pending.envelope.message
+  const free = condition === 'none' && change !== 'touch' && !keepExpiry
+  // Refused for a reason of that node alone, and without effect: another replica may lead it.
+  if (free && (message.code === 'unreadable' || message.code === 'overloaded')) {
+    pending.tried.push(pending.coordinator)
+    if (pending.tried.length < pending.envelope.message.n) return tryCoordinator(state, pending, turn)
+  }
+  turn.send(pending.envelope.from as Address<'client'>, message, pending.envelope.request)
+}

@@ -1,0 +1,77 @@
+// What a gateway remembers: its open requests. A gateway leads requests for whoever asks it; one lives in
+// every client's thread (client-driven coordination) and one on every node (server-driven). Dynamo 4.5, 6.4.
+
+import type { NodeId, RequestId } from '../../base/units.js'
+import type { Address } from '../../protocol/address.js'
+import type { Envelope } from '../../protocol/envelope.js'
+import type { NodeView } from '../../protocol/life.js'
+import type { Get } from '../../protocol/read.js'
+import type { Scan, Walked } from '../../protocol/walk.js'
+import type { Put } from '../../protocol/write.js'
+import type { ReadTally } from '../../quorum/tally.js'
+import type { Ring } from '../../ring/ring.js'
+import type { StoredObject } from '../../versions/object.js'
+
+/** Replicas that were asked, with the life in which they were asked. */
+export interface Asked {
+  readonly replicas: readonly NodeId[]
+  readonly generations: readonly number[]
+}
+
+export interface PendingGet extends Asked {
+  readonly type: 'get'
+  readonly envelope: Envelope<Get>
+  readonly tally: ReadTally
+  /** All answers so far, merged. */
+  object: StoredObject | undefined
+  /** Encoded form of the first answer: an equal one need not be decoded. */
+  first: Uint8Array | undefined
+  fastest: NodeId
+}
+
+export interface PendingPut {
+  readonly type: 'put'
+  readonly envelope: Envelope<Put>
+  /** Who leads the write now. */
+  coordinator: NodeId
+  generation: number
+  /** Coordinators that refused for a reason of their own. */
+  readonly tried: NodeId[]
+}
+
+export interface PendingScan extends Asked {
+  readonly type: 'scan'
+  readonly envelope: Envelope<Scan>
+  readonly tally: ReadTally
+  readonly pages: Walked[]
+}
+
+export type Pending = PendingGet | PendingPut | PendingScan
+
+export interface GatewayState {
+  readonly self: Address<'gateway'>
+  ring: Ring | undefined
+  /** By node number. */
+  nodes: readonly (NodeView | undefined)[]
+  lastRequest: RequestId
+  readonly pending: Map<RequestId, Pending>
+  sweeping: boolean
+}
+
+export function isUp(state: GatewayState, node: NodeId): boolean {
+  const view = state.nodes[node]
+  return view !== undefined && (view.state === 'up' || view.state === 'slow')
+}
+
+export function isBrisk(state: GatewayState, node: NodeId): boolean {
+  return state.nodes[node]?.state === 'up'
+}
+
+export function generationOf(state: GatewayState, node: NodeId): number {
+  return state.nodes[node]?.generation ?? 0
+}
+
+export function nextRequest(state: GatewayState): RequestId {
+  state.lastRequest = state.lastRequest >= 0xffff_ffff ? 1 : state.lastRequest + 1
+  return state.lastRequest
+}

@@ -1,0 +1,138 @@
+// How a replica that began with less than it had acknowledged becomes whole again: it asks each of the other
+// replicas of its partition for everything that it may lack, page by page, and passes every row through the
+// one door. Until all of them have told all, its answers are flagged incomplete and do not count toward r.
+// A full exchange; trees of versions (Dynamo 4.7) will make it cost what differs.
+
+import type { ErrorCode } from '../../base/errors.js'
+import { limits } from '../../base/limits.js'
+import type { NodeId } from '../../base/units.js'
+import { vnodeAddress } from '../../protocol/address.js'
+import type { Envelope } from '../../protocol/envelope.js'
+import type { Walked } from '../../protocol/walk.js'
+import { hashOf } from '../../ring/ring.js'
+import type { Turn } from '../actor.js'
+import { isUp, nextRequest, type Repair, type VnodeState } from './state.js'
+
+/** Pause before a peer that could not answer is asked again. */
+const retryMs = 250
+
+/** Called when the ring is known: nothing to do for a vnode that began whole, or that holds nothing. */
+export function beginRepair(state: VnodeState, turn: Turn): void {
+  if (state.complete || state.repair !== undefined || turn.catchUp === undefined) return
+  const primaries = state.preference.slice(0, turn.catchUp.copies)
+  const isPrimary = primaries.includes(state.self.node)
+  const missing = isPrimary ? primaries.filter((node) => node !== state.self.node) : []
+  if (missing.length === 0) {
+    state.complete = true
+    return
+  }
+  state.repair = {
+    missing,
+    after: '',
+    request: 0,
+    outstanding: 0,
+    rows: [],
+    next: undefined,
+    begunAt: turn.now,
+  }
+  turn.after(0, state.self, { type: 'repair-due' })
+}
+
+export function repairDue(state: VnodeState, turn: Turn): void {
+  const repair = state.repair
+  if (repair === undefined || repair.request !== 0) return
+  const peer = choosePeer(state, repair)
+  if (peer === undefined) {
+    turn.after(retryMs, state.self, { type: 'repair-due' })
+    return
+  }
+  repair.request = nextRequest(state)
+  turn.send(
+    vnodeAddress(peer, state.self.partition),
+    {
+      type: 'walk',
+      prefix: '',
+      after: repair.after,
+      limit: limits.walkRowsMax,
+      begunAt: repair.begunAt,
+      since: turn.catchUp?.since ?? 0,
+    },
+    repair.request,
+  )
+}
+
+/** The first peer that is up, moved to the front; pages of one peer are not mixed with another's. */
+function choosePeer(state: VnodeState, repair: Repair): NodeId | undefined {
+  const current = repair.missing[0]
+  if (current !== undefined && isUp(state, current)) return current
+  const at = repair.missing.findIndex((node) => isUp(state, node))
+  if (at < 0) return undefined
+  const [peer] = repair.missing.splice(at, 1)
+  repair.missing.unshift(peer as NodeId)
+  repair.after = ''
+  return peer
+}
+
+export function walked(state: VnodeState, envelope: Envelope, message: Walked, turn: Turn): void {
+  const repair = state.repair
+  if (repair === undefined || envelope.request !== repair.request || state.ring === undefined) return
+  if (envelope.from.node === state.self.node) return
+  repair.next = message.next
+  repair.rows = message.rows
+  repair.outstanding = message.rows.length
+  for (const row of message.rows) {
+    const hash = hashOf(state.ring, row.key)
+    turn.send(
+      state.self,
+      { type: 'replicate', key: row.key, hash, object: row.object, level: 'os' },
+      repair.request,
+    )
+  }
+  if (repair.outstanding === 0) pageDone(state, repair, turn)
+}
+
+/** One row of the page is through the door, or (with a code) could not be: then the page is asked again. */
+export function rowStored(state: VnodeState, turn: Turn, failure?: ErrorCode): void {
+  const repair = state.repair
+  if (repair === undefined) return
+  if (failure !== undefined) return walkFailedNow(state, repair, turn)
+  repair.outstanding--
+  if (repair.outstanding === 0) pageDone(state, repair, turn)
+}
+
+function pageDone(state: VnodeState, repair: Repair, turn: Turn): void {
+  repair.request = 0
+  repair.rows = []
+  if (repair.next !== undefined) {
+    repair.after = repair.next
+  } else {
+    repair.missing.shift()
+    repair.after = ''
+  }
+  if (repair.missing.length === 0) {
+    state.repair = undefined
+    state.complete = true
+    return
+  }
+  repairDue(state, turn)
+}
+
+export function walkFailed(state: VnodeState, envelope: Envelope, turn: Turn): void {
+  const repair = state.repair
+  if (repair === undefined || envelope.request !== repair.request) return
+  walkFailedNow(state, repair, turn)
+}
+
+function walkFailedNow(state: VnodeState, repair: Repair, turn: Turn): void {
+  repair.request = 0
+  repair.rows = []
+  repair.outstanding = 0
+  turn.after(retryMs, state.self, { type: 'repair-due' })
+}
+
+/** The peer that was asked may be gone: ask again, or another. */
+export function repairPeersChanged(state: VnodeState, turn: Turn): void {
+  const repair = state.repair
+  if (repair === undefined || repair.outstanding > 0) return
+  if (repair.request !== 0) walkFailedNow(state, repair, turn)
+}

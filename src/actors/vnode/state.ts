@@ -1,0 +1,75 @@
+// What a vnode remembers between two messages. Objects are not here: they are in the node's buffer and
+// store, and come in through the turn.
+//
+// Invariant: `counter` is the last one issued in this incarnation; a dot (incarnation, counter) of this
+// partition is never issued twice, because the incarnation is new in every life of the node.
+
+import type { Incarnation, NodeId, RequestId } from '../../base/units.js'
+import type { Address } from '../../protocol/address.js'
+import type { Envelope } from '../../protocol/envelope.js'
+import type { NodeView } from '../../protocol/life.js'
+import type { Walk, WalkedRow } from '../../protocol/walk.js'
+import type { Level } from '../../protocol/write.js'
+import type { WriteTally } from '../../quorum/tally.js'
+import type { Ring } from '../../ring/ring.js'
+import type { Context, Stamp } from '../../versions/object.js'
+
+/** A put that this vnode leads, until all replicas have answered or its deadline has passed. */
+export interface PendingPut {
+  readonly envelope: Envelope
+  readonly tally: WriteTally
+  /** The replicas by their place in the preference list, which is their bit in the tally. */
+  readonly replicas: readonly NodeId[]
+  /** Generation of each replica when it was asked: a later one means that the question is lost. */
+  readonly generations: readonly number[]
+  readonly level: Level
+  readonly context: Context
+  readonly existed: boolean
+  readonly previous: Uint8Array | undefined
+  answered: boolean
+}
+
+/** Catching up: one peer after the other, page by page, each row through the one door. */
+export interface Repair {
+  /** Peers that have not yet told all they have. */
+  readonly missing: NodeId[]
+  after: string
+  /** Request that is open with the first of `missing`, 0 for none. */
+  request: RequestId
+  /** Rows of the current page that are not yet stored. */
+  outstanding: number
+  /** Rows of it that wait for their turn to be stored. */
+  rows: readonly WalkedRow[]
+  next: string | undefined
+  begunAt: number
+}
+
+export interface VnodeState {
+  readonly self: Address<'vnode'>
+  readonly incarnation: Incarnation
+  counter: number
+  lastStamp: Stamp
+  ring: Ring | undefined
+  preference: readonly NodeId[]
+  /** By node number. */
+  nodes: readonly (NodeView | undefined)[]
+  /** False while this replica may lack what it had acknowledged: its answers are flagged. */
+  complete: boolean
+  repair: Repair | undefined
+  lastRequest: RequestId
+  readonly puts: Map<RequestId, PendingPut>
+  /** Walks of others that wait for rows from the host. */
+  readonly walks: Map<RequestId, Envelope<Walk>>
+  sweeping: boolean
+}
+
+/** True when a node is to be spoken to: slow is not dead. */
+export function isUp(state: VnodeState, node: NodeId): boolean {
+  const view = state.nodes[node]
+  return view !== undefined && (view.state === 'up' || view.state === 'slow')
+}
+
+export function nextRequest(state: VnodeState): RequestId {
+  state.lastRequest = state.lastRequest >= 0xffff_ffff ? 1 : state.lastRequest + 1
+  return state.lastRequest
+}

@@ -1,0 +1,80 @@
+// The actor that holds one partition on one node: state and one exhaustive switch, nothing else. Each verb
+// has its own file; the handler is named after its message.
+
+import { unreachable } from '../../base/assert.js'
+import type { Key } from '../../base/units.js'
+import type { Address } from '../../protocol/address.js'
+import type { Envelope, VnodeMessage } from '../../protocol/envelope.js'
+import type { Actor, Turn } from '../actor.js'
+import { fetch } from './fetch.js'
+import { put, putSweepDue } from './put.js'
+import { repairDue, walked, walkFailed } from './repair.js'
+import { replicate, replicated, replicateFailed } from './replica.js'
+import type { VnodeState } from './state.js'
+import { nodesChanged, ringChanged } from './view.js'
+import { rowsRead, walk } from './walk.js'
+
+export const vnodeActor: Actor<VnodeState, VnodeMessage> = {
+  start(self: Address, turn: Turn): VnodeState {
+    return {
+      self: self as Address<'vnode'>,
+      incarnation: turn.incarnation,
+      counter: 0,
+      lastStamp: turn.stampFloor,
+      ring: undefined,
+      preference: [],
+      nodes: [],
+      complete: turn.catchUp === undefined,
+      repair: undefined,
+      lastRequest: 0,
+      puts: new Map(),
+      walks: new Map(),
+      sweeping: false,
+    }
+  },
+
+  reads(message: VnodeMessage): Key | undefined {
+    switch (message.type) {
+      case 'put':
+      case 'replicate':
+      case 'fetch':
+        return message.key
+      default:
+        return undefined
+    }
+  },
+
+  receive(state: VnodeState, envelope: Envelope<VnodeMessage>, turn: Turn): void {
+    const message = envelope.message
+    switch (message.type) {
+      case 'put':
+        return put(state, envelope, message, turn)
+      case 'replicate':
+        return replicate(state, envelope, message, turn)
+      case 'replicated':
+        return replicated(state, envelope, message, turn)
+      case 'replicate-failed':
+        return replicateFailed(state, envelope, message, turn)
+      case 'put-sweep-due':
+        return putSweepDue(state, turn)
+      case 'fetch':
+        return fetch(state, envelope, message, turn)
+      case 'walk':
+        return walk(state, envelope, message, turn)
+      case 'rows-read':
+        return rowsRead(state, envelope, message, turn)
+      case 'walked':
+        return walked(state, envelope, message, turn)
+      case 'walk-failed':
+        return walkFailed(state, envelope, turn)
+      case 'repair-due':
+        return repairDue(state, turn)
+      case 'nodes-changed':
+        return nodesChanged(state, message, turn)
+      case 'ring-changed':
+        return ringChanged(state, message, turn)
+      default:
+        return unreachable(message)
+    }
+  },
+}

@@ -1,0 +1,39 @@
+// A page of a partition, for a listing or for a peer that catches up. The vnode asks its host for rows
+// (which may have to come from disk) and answers when they are there; meanwhile it does other work.
+
+import { limits } from '../../base/limits.js'
+import type { Address } from '../../protocol/address.js'
+import type { Envelope } from '../../protocol/envelope.js'
+import type { RowsRead, Walk } from '../../protocol/walk.js'
+import type { Turn } from '../actor.js'
+import { nextRequest, type VnodeState } from './state.js'
+
+export function walk(state: VnodeState, envelope: Envelope, message: Walk, turn: Turn): void {
+  const request = nextRequest(state)
+  state.walks.set(request, envelope as Envelope<Walk>)
+  turn.walk({
+    vnode: state.self,
+    request,
+    prefix: message.prefix,
+    after: message.after,
+    limit: Math.min(Math.max(1, message.limit), limits.walkRowsMax),
+    begunAt: message.begunAt,
+    since: message.since,
+  })
+}
+
+export function rowsRead(state: VnodeState, envelope: Envelope, message: RowsRead, turn: Turn): void {
+  const asked = state.walks.get(envelope.request)
+  if (asked === undefined) return
+  state.walks.delete(envelope.request)
+  const requester = asked.from as Address<'gateway'> | Address<'vnode'>
+  if (message.failed) {
+    turn.send(requester as Address<'gateway'>, { type: 'walk-failed', code: 'unreadable' }, asked.request)
+    return
+  }
+  turn.send(
+    requester as Address<'gateway'>,
+    { type: 'walked', rows: message.rows, next: message.next, complete: state.complete },
+    asked.request,
+  )
+}

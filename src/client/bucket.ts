@@ -1,0 +1,332 @@
+// A bucket as the application sees it: keys and values in, requests out, answers back as values. What a
+// request means is decided by actors; this file translates.
+
+import { crc32 } from 'node:zlib'
+import { RingspunError } from '../base/errors.js'
+import { limits } from '../base/limits.js'
+import type { Key, Millis, NodeId } from '../base/units.js'
+import type { GetAnswered } from '../protocol/read.js'
+import type { Put, PutAnswered } from '../protocol/write.js'
+import { encodeContext } from '../versions/context-codec.js'
+import { withMode } from '../versions/mode.js'
+import type { Sibling, StoredObject } from '../versions/object.js'
+import { decodeObject } from '../versions/object-codec.js'
+import { contextOf, earliestExpiry, liveSiblings } from '../versions/read.js'
+import type {
+  Bucket,
+  BucketOptions,
+  BucketProperties,
+  ContextToken,
+  GetResult,
+  KeyInput,
+  PutOptions,
+  ReadOptions,
+  RequestOptions,
+  ScanOptions,
+  ScanPage,
+  WriteOptions,
+  WriteResult,
+} from './api.js'
+import { decodeValue, encodeValue } from './codec.js'
+import type { ClusterCore } from './core.js'
+import { bucketPrefix, internalKey, userKey } from './keys.js'
+import { checkDw, checkNames, checkOneOf, checkR, checkW, timeoutOf } from './options.js'
+import { clearBucket, countKeys, scanPage, walkPages } from './scan.js'
+import { readToken, writeToken } from './token.js'
+
+/** Requests of one getMany or putMany that are open at once. */
+const windowMax = 8_192
+/** The end of the year 9999. */
+const expiresMax: Millis = 253_402_300_799_999
+
+const requestNames = ['timeout', 'signal']
+const readNames = [...requestNames, 'r']
+const writeNames = [...requestNames, 'context', 'w', 'dw']
+const deleteNames = [...writeNames, 'returnPrevious']
+const putNames = [...deleteNames, 'ttl', 'expiresAt', 'keepExpiry', 'condition']
+
+interface Change {
+  readonly change: Put['change']
+  readonly value: unknown
+  readonly expires: Millis
+  readonly keepExpiry: boolean
+  readonly condition: Put['condition']
+  readonly returnPrevious: boolean
+}
+
+export class ClusterBucket<T> implements Bucket<T> {
+  readonly name: string
+  readonly prefix: string
+  private readonly core: ClusterCore
+  private readonly merge: ((a: T, b: T) => T) | undefined
+  private readonly codec: 'auto' | 'bytes'
+
+  constructor(core: ClusterCore, name: string, options: BucketOptions<T>) {
+    this.core = core
+    this.name = name
+    this.prefix = bucketPrefix(name)
+    this.merge = options.merge
+    this.codec = options.codec ?? 'auto'
+  }
+
+  get properties(): BucketProperties {
+    return this.core.propertiesOf(this.name)
+  }
+
+  async get(key: KeyInput, options: ReadOptions = {}): Promise<GetResult<T>> {
+    checkNames(options, readNames, 'get')
+    const { n, r, conflicts } = this.properties
+    const wanted = options.r === undefined ? r : checkR(options.r, n)
+    const internal = internalKey(this.prefix, key)
+    const hash = this.core.hash(internal)
+    const answer = (await this.core.requests.send(
+      { type: 'get', key: internal, hash, conflicts, n, r: wanted },
+      timeoutOf(options),
+      options.signal,
+    )) as GetAnswered
+    return new Reading(this, answer.object, hash, answer.fastest)
+  }
+
+  put(key: KeyInput, value: T, options: PutOptions = {}): Promise<WriteResult<T>> {
+    return this.change(key, options, putNames, () => {
+      const condition = options.condition
+      return {
+        change: 'value',
+        value,
+        expires: expiryOf(options),
+        keepExpiry: options.keepExpiry ?? false,
+        condition:
+          condition === undefined ? 'none' : checkOneOf('condition', condition, ['absent', 'present']),
+        returnPrevious: options.returnPrevious ?? false,
+      }
+    })
+  }
+
+  delete(
+    key: KeyInput,
+    options: WriteOptions & { readonly returnPrevious?: boolean } = {},
+  ): Promise<WriteResult<T>> {
+    return this.change(key, options, deleteNames, () => ({
+      change: 'delete',
+      value: undefined,
+      expires: 0,
+      keepExpiry: false,
+      condition: 'none',
+      returnPrevious: options.returnPrevious ?? false,
+    }))
+  }
+
+  expire(
+    key: KeyInput,
+    expiresAt: Millis,
+    options: WriteOptions & { readonly returnPrevious?: boolean } = {},
+  ): Promise<WriteResult<T>> {
+    return this.change(key, options, deleteNames, () => ({
+      change: 'touch',
+      value: undefined,
+      expires: expiresAt === 0 ? 0 : checkInstant(expiresAt),
+      keepExpiry: false,
+      condition: 'present',
+      returnPrevious: options.returnPrevious ?? false,
+    }))
+  }
+
+  /** The way of every write. Wrong arguments reject the promise, nothing throws at the caller. */
+  private async change(
+    key: KeyInput,
+    options: WriteOptions,
+    names: readonly string[],
+    read: () => Change,
+  ): Promise<WriteResult<T>> {
+    checkNames(options, names, 'write')
+    const { core } = this
+    const wanted = read()
+    const properties = this.properties
+    const { n, conflicts, durability } = properties
+    const w = options.w === undefined ? properties.w : checkW(options.w, n)
+    const dw = options.dw === undefined ? Math.min(properties.dw, w) : checkDw(options.dw, w)
+    const internal = internalKey(this.prefix, key)
+    const hash = core.hash(internal)
+    const { encoding, bytes } = this.encode(wanted)
+    const { context, coordinator } = readToken(options.context, hash, core.secret)
+    const message: Put = {
+      type: 'put',
+      key: internal,
+      hash,
+      change: wanted.change,
+      value: bytes,
+      encoding: withMode(encoding, conflicts, durability === 'memory'),
+      checksum: crc32(bytes, hash),
+      context,
+      coordinator,
+      expires: wanted.expires,
+      keepExpiry: wanted.keepExpiry,
+      condition: wanted.condition,
+      returnPrevious: wanted.returnPrevious,
+      conflicts,
+      n,
+      w,
+      dw,
+      level: durability,
+    }
+    const answer = (await core.requests.send(message, timeoutOf(options), options.signal)) as PutAnswered
+    return new Written(this, answer, hash)
+  }
+
+  private encode(wanted: Change): { readonly encoding: number; readonly bytes: Uint8Array } {
+    if (wanted.change !== 'value') return { encoding: 0, bytes: nothing }
+    return encodeValue(wanted.value, this.codec, this.core.valueBytesMax)
+  }
+
+  getMany(keys: readonly KeyInput[], options: ReadOptions = {}): Promise<GetResult<T>[]> {
+    return inWindows(keys, (key) => this.get(key, options))
+  }
+
+  putMany(entries: readonly (readonly [KeyInput, T])[], options: PutOptions = {}): Promise<WriteResult<T>[]> {
+    return inWindows(entries, ([key, value]) => this.put(key, value, options))
+  }
+
+  scan(options: ScanOptions = {}): Promise<ScanPage<T>> {
+    return scanPage(this, this.core, options, (object) => this.valuesOf(object))
+  }
+
+  async *keys(options: ScanOptions = {}): AsyncIterable<Uint8Array> {
+    for await (const entry of this.entries(options)) yield entry.key
+  }
+
+  entries(
+    options: ScanOptions = {},
+  ): AsyncIterable<{ readonly key: Uint8Array; readonly values: readonly T[] }> {
+    return walkPages((page) => this.scan(page), options)
+  }
+
+  count(options: RequestOptions = {}): Promise<number> {
+    return countKeys(this, this.core, options)
+  }
+
+  clear(options: RequestOptions = {}): Promise<number> {
+    return clearBucket(this, options)
+  }
+
+  /** The live values of an object, merged into one where the bucket has a merge function. */
+  valuesOf(object: StoredObject | undefined): T[] {
+    if (object === undefined) return []
+    const values = liveSiblings(object, Date.now()).map((sibling) => this.decode(sibling))
+    const { merge } = this
+    if (merge === undefined || values.length < 2) return values
+    return [values.reduce(merge)]
+  }
+
+  private decode(sibling: Sibling): T {
+    return decodeValue(sibling, this.codec) as T
+  }
+
+  token(object: StoredObject, hash: number, coordinator: NodeId): ContextToken {
+    return writeToken(encodeContext(contextOf(object), hash, this.core.secret), coordinator)
+  }
+
+  contextToken(answer: PutAnswered, hash: number): ContextToken {
+    return writeToken(encodeContext(answer.context, hash, this.core.secret), 0)
+  }
+
+  userKey(key: Key): Uint8Array {
+    return userKey(this.prefix, key)
+  }
+}
+
+const nothing = Buffer.alloc(0)
+
+/** The context is made only when asked for: most reads never use it. */
+class Reading<T> implements GetResult<T> {
+  readonly values: readonly T[]
+  readonly expiresAt: Millis
+  private readonly bucket: ClusterBucket<T>
+  private readonly object: StoredObject | undefined
+  private readonly hash: number
+  private readonly fastest: NodeId
+
+  constructor(bucket: ClusterBucket<T>, object: StoredObject | undefined, hash: number, fastest: NodeId) {
+    this.bucket = bucket
+    this.object = object
+    this.hash = hash
+    this.fastest = fastest
+    this.values = bucket.valuesOf(object)
+    this.expiresAt = object === undefined ? 0 : earliestExpiry(object, Date.now())
+  }
+
+  get value(): T | undefined {
+    if (this.values.length > 1) {
+      const reason = `the key has ${this.values.length} concurrent values: use values`
+      throw new RingspunError('too-many-siblings', reason, { siblings: this.values.length })
+    }
+    return this.values[0]
+  }
+
+  get context(): ContextToken | undefined {
+    return this.object && this.bucket.token(this.object, this.hash, this.fastest)
+  }
+}
+
+class Written<T> implements WriteResult<T> {
+  readonly w: number
+  readonly dw: number
+  readonly level: PutAnswered['level']
+  readonly existed: boolean
+  private readonly bucket: ClusterBucket<T>
+  private readonly answer: PutAnswered
+  private readonly hash: number
+
+  constructor(bucket: ClusterBucket<T>, answer: PutAnswered, hash: number) {
+    this.bucket = bucket
+    this.answer = answer
+    this.hash = hash
+    this.w = answer.stored
+    this.dw = answer.durable
+    this.level = answer.level
+    this.existed = answer.existed
+  }
+
+  get context(): ContextToken {
+    return this.bucket.contextToken(this.answer, this.hash)
+  }
+
+  get previous(): readonly T[] {
+    const { previous } = this.answer
+    return previous === undefined ? [] : this.bucket.valuesOf(decodeObject(previous, this.hash))
+  }
+}
+
+function expiryOf(options: PutOptions): Millis {
+  const { ttl, expiresAt, keepExpiry } = options
+  const given = (ttl === undefined ? 0 : 1) + (expiresAt === undefined ? 0 : 1) + (keepExpiry ? 1 : 0)
+  if (given > 1) throw new RingspunError('option-invalid', 'give one of ttl, expiresAt and keepExpiry')
+  if (ttl !== undefined) {
+    if (!Number.isFinite(ttl) || ttl <= 0) {
+      throw new RingspunError(
+        'expiry-invalid',
+        `ttl is a positive number of milliseconds, got ${String(ttl)}`,
+      )
+    }
+    return checkInstant(Date.now() + Math.ceil(ttl))
+  }
+  return expiresAt === undefined ? 0 : checkInstant(expiresAt)
+}
+
+function checkInstant(at: unknown): Millis {
+  if (typeof at === 'number' && Number.isFinite(at) && at > 0 && at <= expiresMax) return Math.ceil(at)
+  throw new RingspunError('expiry-invalid', `an expiry is an instant up to the year 9999, got ${String(at)}`)
+}
+
+/** Many requests at once, but not all: results in order, the first error ends it. */
+async function inWindows<I, O>(items: readonly I[], one: (item: I) => Promise<O>): Promise<O[]> {
+  if (!Array.isArray(items)) throw new RingspunError('option-invalid', 'pass an array')
+  if (items.length > limits.batchKeysMax) {
+    const reason = `a batch has at most ${limits.batchKeysMax} keys, got ${items.length}`
+    throw new RingspunError('batch-too-large', reason, { keys: items.length, limit: limits.batchKeysMax })
+  }
+  const results: O[] = []
+  for (let start = 0; start < items.length; start += windowMax) {
+    results.push(...(await Promise.all(items.slice(start, start + windowMax).map(one))))
+  }
+  return results
+}

@@ -1,0 +1,82 @@
+// The properties of buckets: defaults of the cluster, what was set per bucket, kept in the data directory.
+
+import type { DataDirectory } from '../storage/data-directory.js'
+import type { BucketProperties } from './api.js'
+import { checkBucketName } from './keys.js'
+import { type ClusterSettings, checkProperties } from './options.js'
+
+const file = 'buckets.json'
+
+export class Buckets {
+  private readonly settings: ClusterSettings
+  private readonly directory: DataDirectory | undefined
+  /** What was set, and only that: defaults may change with the next opening. */
+  private readonly given = new Map<string, Partial<BucketProperties>>()
+  private readonly effective = new Map<string, BucketProperties>()
+
+  constructor(settings: ClusterSettings, directory: DataDirectory | undefined) {
+    this.settings = settings
+    this.directory = directory
+    const stored = directory?.readJson(file)
+    if (typeof stored !== 'object' || stored === null) return
+    for (const [name, properties] of Object.entries(stored)) {
+      checkBucketName(name)
+      this.lay(name, properties as Partial<BucketProperties>)
+    }
+  }
+
+  get(name: string): BucketProperties {
+    const known = this.effective.get(name)
+    if (known !== undefined) return known
+    checkBucketName(name)
+    return this.lay(name, {})
+  }
+
+  /** Changes what is given and keeps the rest; persisted before it returns. */
+  set(name: string, properties: Partial<BucketProperties>): BucketProperties {
+    checkBucketName(name)
+    const before = this.given.get(name) ?? {}
+    const changed = Object.entries(properties).some(
+      ([key, value]) => value !== undefined && before[key as keyof BucketProperties] !== value,
+    )
+    if (!changed) return this.get(name)
+    const effective = this.lay(name, { ...before, ...properties })
+    this.directory?.writeJson(file, Object.fromEntries(this.given))
+    return effective
+  }
+
+  private lay(name: string, given: Partial<BucketProperties>): BucketProperties {
+    const { defaults, nodes, dir } = this.settings
+    const conflicts = name === 'default' ? 'last-write-wins' : defaults.conflicts
+    const effective = checkProperties(
+      given,
+      bent({ ...defaults, conflicts }, given),
+      nodes,
+      dir !== undefined,
+    )
+    this.given.set(name, given)
+    this.effective.set(name, effective)
+    return effective
+  }
+
+  list(): { readonly name: string; readonly properties: BucketProperties }[] {
+    return [...this.effective].map(([name, properties]) => ({ name, properties }))
+  }
+
+  /** The largest n of any bucket, the cluster's default included. */
+  copiesMax(): number {
+    let most = this.settings.defaults.n
+    for (const { n } of this.effective.values()) most = Math.max(most, n)
+    return most
+  }
+}
+
+/** Defaults that were not chosen for this bucket bend to what was: r and w to its n, dw to its w and durability. */
+function bent(defaults: BucketProperties, given: Partial<BucketProperties>): BucketProperties {
+  const n = given.n ?? defaults.n
+  const r = Math.min(defaults.r, n)
+  const w = Math.min(defaults.w, n)
+  const durability = given.durability ?? defaults.durability
+  const dw = durability === 'memory' ? 0 : Math.min(defaults.dw, given.w ?? w)
+  return { ...defaults, n, r, w, dw, durability }
+}

@@ -1,0 +1,315 @@
+// Opens a cluster in this process: data directory, ring, shared memory, node threads, and in this thread a
+// host with the supervisor and the gateway that leads this thread's requests. Closing drains it all.
+
+import { randomBytes } from 'node:crypto'
+import { RingspunError } from '../base/errors.js'
+import { seededRandom } from '../base/random.js'
+import type { NodeId } from '../base/units.js'
+import { singleAddress, supervisorThread } from '../protocol/address.js'
+import type { Envelope, SupervisorMessage } from '../protocol/envelope.js'
+import { createRing, hashOf, type Ring } from '../ring/ring.js'
+import { Host } from '../runtime/host.js'
+import type { HostPorts } from '../runtime/ports.js'
+import { now, wall } from '../runtime/threads/clock.js'
+import { Loop } from '../runtime/threads/loop.js'
+import { Machine, type MachineEvents } from '../runtime/threads/machine.js'
+import { createSharedState, type SharedState } from '../runtime/threads/shared.js'
+import { Transport } from '../runtime/threads/transport.js'
+import { type DataDirectory, openDataDirectory } from '../storage/data-directory.js'
+import { version } from '../version.js'
+import type {
+  Bucket,
+  BucketOptions,
+  BucketProperties,
+  Cluster as ClusterApi,
+  ClusterOptions,
+  ClusterStatus,
+} from './api.js'
+import { ClusterBucket } from './bucket.js'
+import { Buckets } from './buckets.js'
+import type { ClusterCore } from './core.js'
+import { type ClusterSettings, checkBucketOptions, checkClusterOptions } from './options.js'
+import { Requests } from './requests.js'
+import { readStatus } from './status.js'
+
+/** A frame holds a value of the largest size, its siblings' metadata, and the key. */
+const messageOverheadBytes = 1024 * 1024
+const siblingsCarriedMax = 4
+
+export class LocalCluster implements ClusterApi {
+  readonly options: ClusterApi['options']
+  /** For tests and fault injection: the threads under this cluster. */
+  readonly machine: Machine
+  private readonly settings: ClusterSettings
+  private readonly ring: Ring
+  private readonly directory: DataDirectory | undefined
+  private readonly id: string
+  private readonly buckets_: Buckets
+  private readonly host: Host
+  private readonly loop: Loop
+  private readonly core: ClusterCore
+  private readonly openedAt = now()
+  private closing: Promise<void> | undefined
+
+  constructor(settings: ClusterSettings, directory: DataDirectory | undefined, ring: Ring, id: string) {
+    this.settings = settings
+    this.directory = directory
+    this.ring = ring
+    this.id = id
+    this.buckets_ = new Buckets(settings, directory)
+    this.options = publicOptions(settings, ring)
+    const shared = createSharedState(settings.nodes, settings.memory)
+    const messageBytesMax = settings.valueBytesMax * siblingsCarriedMax + messageOverheadBytes
+    this.machine = this.makeMachine(shared, messageBytesMax)
+    const generation = this.machine.status.begin(supervisorThread)
+    this.machine.status.setState(supervisorThread, 'up')
+    const transport = new Transport(shared, supervisorThread, generation, messageBytesMax)
+    const requests = new Requests(supervisorThread, {
+      deliver: (envelope) => this.deliver(envelope),
+      gateway: () => this.gateway(),
+    })
+    this.core = {
+      requests,
+      secret: ring.seed,
+      valueBytesMax: settings.valueBytesMax,
+      partitions: ring.partitions,
+      hash: (key) => hashOf(ring, key),
+      propertiesOf: (bucket) => this.buckets_.get(bucket),
+    }
+    this.host = new Host(this.ports(transport), { supervisor: true })
+    this.loop = new Loop(shared, supervisorThread, this.host, transport, (error) => {
+      settings.log('error', `the client's host stopped: ${error.stack ?? error.message}`)
+      requests.close()
+    })
+    const self = singleAddress('host', supervisorThread)
+    this.host.receive({
+      to: self,
+      from: self,
+      request: 0,
+      deadline: 0,
+      message: { type: 'ring-changed', ring },
+    })
+    this.loop.wake()
+  }
+
+  private ports(transport: Transport): HostPorts {
+    return {
+      thread: supervisorThread,
+      now,
+      wall,
+      random: seededRandom(randomBytes(4).readUInt32LE(0)),
+      post: (envelope) => transport.post(envelope),
+      outside: (envelope) => this.outside(envelope),
+      wake: () => this.loop.wake(),
+      fatal: () => {},
+      life: { incarnation: 0, stampFloor: 0, catchUp: undefined },
+      storage: undefined,
+      peers: () => [],
+    }
+  }
+
+  private makeMachine(shared: SharedState, messageBytesMax: number): Machine {
+    const { settings, directory, ring } = this
+    const events: MachineEvents = {
+      ready: (node, generation, report) => {
+        const text = `node ${node} is up, life ${generation}: ${report.reason}`
+        settings.log(report.amnesia ? 'error' : 'info', text)
+        this.tellSupervisor({ type: 'node-ready', node, generation })
+      },
+      exited: (node, generation, error) => {
+        settings.log('warn', `node ${node} ended: ${error?.message ?? 'without a reason'}`)
+        this.core.requests.nodeLost(node)
+        const reason = error?.message ?? 'ended'
+        this.tellSupervisor({ type: 'node-exited', node, generation, reason, failure: true })
+      },
+      slow: (node, silentMs) => {
+        settings.log(
+          'warn',
+          `node ${node} is slow: its event loop has been blocked for ${Math.round(silentMs)} ms`,
+        )
+        this.tellSupervisor({ type: 'node-slow', node, silentMs })
+      },
+      brisk: (node) => this.tellSupervisor({ type: 'node-brisk', node }),
+    }
+    const options = {
+      ring,
+      nodes: ring.nodes,
+      copies: () => this.buckets_.copiesMax(),
+      nodeDirectory: directory && ((node: NodeId) => directory.nodeDirectory(node)),
+      newborn: directory === undefined || directory.created,
+      messageBytesMax,
+    }
+    return new Machine(shared, options, events)
+  }
+
+  private tellSupervisor(message: SupervisorMessage): void {
+    const to = singleAddress('supervisor', supervisorThread)
+    this.host.receive({
+      to,
+      from: singleAddress('machine', supervisorThread),
+      request: 0,
+      deadline: 0,
+      message,
+    })
+    this.loop.wake()
+  }
+
+  private deliver(envelope: Envelope): void {
+    if (envelope.to.node === supervisorThread) this.host.receive(envelope)
+    else this.host.send(envelope)
+    this.loop.wakeNow()
+  }
+
+  /** Client-driven: the gateway of this thread. Server-driven: the next node that is up, in turn. */
+  private gateway(): NodeId {
+    if (this.settings.routing === 'client') return supervisorThread
+    const { nodes } = this.ring
+    for (let i = 0; i < nodes.length; i++) {
+      this.lastGateway = (this.lastGateway + 1) % nodes.length
+      const node = nodes[this.lastGateway] as NodeId
+      if (this.machine.status.isAlive(node, this.machine.status.generation(node))) return node
+    }
+    return supervisorThread
+  }
+
+  private lastGateway = 0
+
+  private outside(envelope: Envelope): void {
+    const { message } = envelope
+    if (envelope.to.kind === 'client') this.core.requests.answer(envelope)
+    else if (message.type === 'spawn') void this.machine.spawn(message.node)
+  }
+
+  /** Begins all nodes; when it fails, nothing is left running. */
+  async start(): Promise<void> {
+    try {
+      await this.machine.openAll()
+    } catch (error) {
+      await this.abandon()
+      throw error
+    }
+  }
+
+  private async abandon(): Promise<void> {
+    this.core.requests.close()
+    await this.machine.destroyAll()
+    this.loop.stop()
+    this.directory?.close()
+  }
+
+  bucket<T = unknown>(name: string, options: BucketOptions<T> = {}): Bucket<T> {
+    const properties = checkBucketOptions(options)
+    this.buckets_.set(name, properties)
+    return new ClusterBucket<T>(this.core, name, options)
+  }
+
+  buckets(): readonly { readonly name: string; readonly properties: BucketProperties }[] {
+    return this.buckets_.list()
+  }
+
+  async setBucket(name: string, properties: Partial<BucketProperties>): Promise<BucketProperties> {
+    return this.buckets_.set(name, checkBucketOptions(properties))
+  }
+
+  status(): ClusterStatus {
+    const { settings, ring } = this
+    const { n, r, w, dw, durability } = settings.defaults
+    return {
+      version,
+      id: this.id,
+      partitions: ring.partitions,
+      epoch: ring.epoch,
+      n,
+      r,
+      w,
+      dw,
+      durability,
+      uptimeMs: Math.round(now() - this.openedAt),
+      requestsInFlight: this.core.requests.inFlight,
+      nodes: readStatus(this.machine.status, ring, n),
+    }
+  }
+
+  close(): Promise<void> {
+    this.closing ??= this.shut()
+    return this.closing
+  }
+
+  private async shut(): Promise<void> {
+    await this.settle()
+    this.core.requests.close()
+    const errors = await this.machine.drainAll()
+    this.loop.stop()
+    this.directory?.close()
+    if (errors.length > 0) {
+      throw new RingspunError(
+        'storage-failed',
+        `closing: ${errors[0]?.message}`,
+        { nodes: errors.length },
+        errors[0],
+      )
+    }
+  }
+
+  /** Lets what is in flight come to its end, for a bounded time. */
+  private async settle(): Promise<void> {
+    const until = now() + settleMsMax
+    while (this.core.requests.inFlight > 0 && now() < until) {
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+}
+
+const settleMsMax = 10_000
+
+function publicOptions(settings: ClusterSettings, ring: Ring): ClusterApi['options'] {
+  const { n, r, w, dw, durability } = settings.defaults
+  const { dir, nodes, memory, valueBytesMax, routing } = settings
+  const { partitions, hash } = ring
+  return { dir, nodes, partitions, hash, memory, valueBytesMax, routing, n, r, w, dw, durability }
+}
+
+async function open(options: ClusterOptions = {}): Promise<LocalCluster> {
+  const settings = checkClusterOptions(options)
+  const { n } = settings.defaults
+  const wanted = { nodes: settings.nodes, partitions: settings.partitions, hash: settings.hash }
+  const directory = settings.dir === undefined ? undefined : openDataDirectory(settings.dir, wanted, version)
+  try {
+    const identity = directory?.identity
+    const ring = createRing({
+      epoch: 1,
+      partitions: identity?.partitions ?? settings.partitions ?? partitionsDefault,
+      copies: n,
+      nodes: Array.from({ length: settings.nodes }, (_, index) => index + 1),
+      hash: identity?.hash ?? settings.hash ?? 'halfsip',
+      seed: identity?.seed ?? [randomBytes(4).readUInt32LE(0), randomBytes(4).readUInt32LE(0)],
+    })
+    const cluster = new LocalCluster(
+      settings,
+      directory,
+      ring,
+      identity?.id ?? randomBytes(8).toString('hex'),
+    )
+    await cluster.start()
+    return cluster
+  } catch (error) {
+    directory?.close()
+    throw error
+  }
+}
+
+const partitionsDefault = 256
+
+/**
+ * A cluster of nodes on worker threads of this process.
+ *
+ * @example
+ * await using cluster = await Cluster.open({ dir: './data', nodes: 4 })
+ * const carts = cluster.bucket<Cart>('carts', { conflicts: 'siblings' })
+ */
+export const Cluster: { readonly open: (options?: ClusterOptions) => Promise<ClusterApi> } = { open }
+export type Cluster = ClusterApi

@@ -1,0 +1,94 @@
+// How values become bytes and come back. Bytes and strings go as they are; anything else by MessagePack.
+// What is decoded may have been written by anybody: plain data only, no classes, bounded depth, and a key
+// named __proto__ stays a key.
+
+import { Packr } from 'msgpackr'
+import { latin1Slice } from '../base/bytes.js'
+import { RingspunError } from '../base/errors.js'
+import { limits } from '../base/limits.js'
+import { codecOf } from '../versions/mode.js'
+import type { Sibling } from '../versions/object.js'
+import { describe } from './keys.js'
+
+/** Numbers of the encodings, as stored. Never reuse one. */
+export const encodings = { bytes: 0, text: 1, messagePack: 2 } as const
+
+export interface EncodedValue {
+  readonly encoding: number
+  readonly bytes: Uint8Array
+}
+
+const packr = new Packr({ useRecords: false, mapsAsObjects: false, moreTypes: false, int64AsType: 'number' })
+const unpackr = new Packr({ useRecords: false, mapsAsObjects: true, int64AsType: 'number' })
+
+export function encodeValue(value: unknown, codec: 'auto' | 'bytes', bytesMax: number): EncodedValue {
+  const encoded = encode(value, codec)
+  if (encoded.bytes.length > bytesMax) {
+    const reason = `the value has ${encoded.bytes.length} bytes, the limit is ${bytesMax}`
+    throw new RingspunError('value-too-large', reason, { bytes: encoded.bytes.length, limit: bytesMax })
+  }
+  return encoded
+}
+
+function encode(value: unknown, codec: 'auto' | 'bytes'): EncodedValue {
+  if (value instanceof Uint8Array) return { encoding: encodings.bytes, bytes: value }
+  if (codec === 'bytes') {
+    throw new RingspunError('value-invalid', `this bucket takes Uint8Array values, got ${describe(value)}`)
+  }
+  if (typeof value === 'string') return { encoding: encodings.text, bytes: Buffer.from(value, 'utf8') }
+  checkEncodable(value, 0, new Set())
+  try {
+    return { encoding: encodings.messagePack, bytes: Buffer.from(packr.pack(value)) }
+  } catch (error) {
+    throw new RingspunError(
+      'value-invalid',
+      `MessagePack cannot encode this value: ${String(error)}`,
+      {},
+      error,
+    )
+  }
+}
+
+/** MessagePack would drop functions and loop on cycles: say so instead. */
+function checkEncodable(value: unknown, depth: number, above: Set<object>): void {
+  if (typeof value === 'function' || typeof value === 'symbol' || (value === undefined && depth === 0)) {
+    throw new RingspunError('value-invalid', `a value cannot be or hold ${describe(value)}`)
+  }
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array || value instanceof Date)
+    return
+  if (above.has(value)) throw new RingspunError('value-invalid', 'a value cannot contain itself')
+  if (depth >= limits.nestingMax) {
+    throw new RingspunError('value-invalid', `a value is nested at most ${limits.nestingMax} deep`)
+  }
+  above.add(value)
+  const parts =
+    value instanceof Map
+      ? [...value.keys(), ...value.values()]
+      : value instanceof Set
+        ? value
+        : Object.values(value)
+  for (const part of parts) checkEncodable(part, depth + 1, above)
+  above.delete(value)
+}
+
+export function decodeValue(sibling: Sibling, codec: 'auto' | 'bytes'): unknown {
+  const { value } = sibling
+  const encoding = codecOf(sibling.encoding)
+  // A copy of its own: what is handed out must not change, nor keep a whole batch of messages alive.
+  if (codec === 'bytes' || encoding === encodings.bytes) return Uint8Array.prototype.slice.call(value)
+  if (encoding === encodings.text)
+    return Buffer.from(value.buffer, value.byteOffset, value.length).toString('utf8')
+  if (encoding === encodings.messagePack) {
+    try {
+      return unpackr.unpack(value)
+    } catch (error) {
+      throw new RingspunError('value-undecodable', 'the stored bytes are not MessagePack', {}, error)
+    }
+  }
+  throw new RingspunError('value-undecodable', `unknown encoding ${encoding}`, { encoding })
+}
+
+/** Bytes as a latin1 text, for messages. */
+export function printable(bytes: Uint8Array): string {
+  return JSON.stringify(latin1Slice(Buffer.from(bytes), 0, Math.min(bytes.length, 40)))
+}

@@ -1,0 +1,21 @@
+// What a bucket needs of its cluster: nothing about threads.
+
+import type { Key, Partition } from '../base/units.js'
+import type { BucketProperties } from './api.js'
+import type { Requests } from './requests.js'
+import type { Secret } from './token.js'
+
+export interface ClusterCore {
+  readonly requests: Requests
+  readonly secret: Secret
+  readonly valueBytesMax: number
+  readonly partitions: number
+  hash(key: Key): number
+  propertiesOf(bucket: string): BucketProperties
+}
+
+export type PartitionCursor = {
+  readonly partition: Partition
+  readonly after: string
+  readonly begunAt: number
+}

@@ -1,0 +1,182 @@
+// Checks what users pass before anything happens: names, types, ranges, and how they fit together. A wrong
+// option is refused with what was expected; an unknown one too, because a typing error must not pass.
+
+import { availableParallelism } from 'node:os'
+import { RingspunError } from '../base/errors.js'
+import { limits } from '../base/limits.js'
+import type { Millis } from '../base/units.js'
+import type { BucketOptions, BucketProperties, ClusterOptions, Durability, RequestOptions } from './api.js'
+import { describe } from './keys.js'
+
+const durabilities: readonly Durability[] = ['memory', 'os', 'disk']
+
+export function checkNames(options: object, known: readonly string[], where: string): void {
+  if (typeof options !== 'object' || options === null) {
+    throw new RingspunError('option-invalid', `${where}: options are an object, got ${describe(options)}`)
+  }
+  for (const name of Object.keys(options)) {
+    if (known.includes(name)) continue
+    const reason = `${where}: there is no option ${JSON.stringify(name)}; there are ${known.join(', ')}`
+    throw new RingspunError('option-unknown', reason, { option: name })
+  }
+}
+
+export function checkWhole(name: string, value: unknown, min: number, max: number): number {
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max) {
+    const reason = `${name} is a whole number from ${min} to ${max}, got ${describe(value)}`
+    throw new RingspunError('option-invalid', reason, { option: name, min, max })
+  }
+  return value
+}
+
+export function checkOneOf<T extends string>(name: string, value: unknown, choices: readonly T[]): T {
+  if (!choices.includes(value as T)) {
+    const reason = `${name} is one of ${choices.join(', ')}, got ${describe(value)}`
+    throw new RingspunError('option-invalid', reason, { option: name })
+  }
+  return value as T
+}
+
+function quorum(name: string, value: unknown, min: number, max: number, bound: string): number {
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max) {
+    const reason = `${min} <= ${name} <= ${bound} = ${max}, got ${describe(value)}`
+    throw new RingspunError('quorum-invalid', reason, { option: name, min, max })
+  }
+  return value
+}
+
+/** r of a read. */
+export function checkR(value: unknown, n: number): number {
+  return quorum('r', value, 1, n, 'n')
+}
+
+export function checkW(value: unknown, n: number): number {
+  return quorum('w', value, 1, n, 'n')
+}
+
+export function checkDw(value: unknown, w: number): number {
+  return quorum('dw', value, 0, w, 'w')
+}
+
+/** Properties of a bucket as given, laid over what it has. A quorum that no longer fits is an error, not adjusted. */
+export function checkProperties(
+  given: Partial<BucketProperties>,
+  base: BucketProperties,
+  nodes: number,
+  durable: boolean,
+): BucketProperties {
+  const n = quorum('n', given.n ?? base.n, 1, Math.min(nodes, limits.copiesMax), 'nodes')
+  const durability = checkOneOf('durability', given.durability ?? base.durability, durabilities)
+  if (durability !== 'memory' && !durable) {
+    throw new RingspunError('option-invalid', `durability ${durability} needs a data directory (option dir)`)
+  }
+  return {
+    conflicts: checkOneOf('conflicts', given.conflicts ?? base.conflicts, ['siblings', 'last-write-wins']),
+    n,
+    r: checkR(given.r ?? base.r, n),
+    w: checkW(given.w ?? base.w, n),
+    dw: checkDw(given.dw ?? base.dw, given.w ?? base.w),
+    durability,
+  }
+}
+
+const timeoutMsDefault: Millis = 5_000
+
+/** The timeout of a request; its signal is looked at too. */
+export function timeoutOf(options: RequestOptions): Millis {
+  if (options.signal !== undefined && !(options.signal instanceof AbortSignal)) {
+    throw new RingspunError('option-invalid', 'signal is an AbortSignal', { option: 'signal' })
+  }
+  if (options.timeout === undefined) return timeoutMsDefault
+  return checkWhole('timeout', options.timeout, 1, limits.timeoutMsMax)
+}
+
+const bucketNames = ['conflicts', 'n', 'r', 'w', 'dw', 'durability', 'merge', 'codec']
+
+export function checkBucketOptions<T>(options: BucketOptions<T>): Partial<BucketProperties> {
+  checkNames(options, bucketNames, 'bucket')
+  if (options.merge !== undefined && typeof options.merge !== 'function') {
+    throw new RingspunError('option-invalid', `merge is a function, got ${describe(options.merge)}`)
+  }
+  if (options.codec !== undefined) checkOneOf('codec', options.codec, ['auto', 'bytes'])
+  const { merge: _merge, codec: _codec, ...properties } = options
+  return properties
+}
+
+const clusterNames = [
+  'dir',
+  'nodes',
+  'partitions',
+  'hash',
+  'memory',
+  'valueBytesMax',
+  'routing',
+  'log',
+  'n',
+  'r',
+  'w',
+  'dw',
+  'durability',
+]
+
+export interface ClusterSettings {
+  readonly dir: string | undefined
+  readonly nodes: number
+  readonly partitions: number | undefined
+  readonly hash: 'halfsip' | 'md5' | undefined
+  readonly memory: number
+  readonly valueBytesMax: number
+  readonly routing: 'client' | 'server'
+  readonly log: NonNullable<ClusterOptions['log']>
+  readonly defaults: BucketProperties
+}
+
+const MiB = 1024 * 1024
+
+export function checkClusterOptions(options: ClusterOptions): ClusterSettings {
+  checkNames(options, clusterNames, 'cluster')
+  const { dir } = options
+  if (dir !== undefined && (typeof dir !== 'string' || dir === '')) {
+    throw new RingspunError('option-invalid', `dir is the path of a directory, got ${describe(dir)}`)
+  }
+  const nodes = checkWhole('nodes', options.nodes ?? Math.max(3, availableParallelism()), 1, limits.nodesMax)
+  if (options.log !== undefined && typeof options.log !== 'function') {
+    throw new RingspunError('option-invalid', `log is a function, got ${describe(options.log)}`)
+  }
+  // Defaults that were not chosen bend to what was: n to the nodes, r and w to n, dw to w.
+  const n = options.n ?? Math.min(3, nodes)
+  const majority = typeof n === 'number' ? Math.min(2, n) : 2
+  const w = options.w ?? majority
+  const durability = options.durability ?? (dir === undefined ? 'memory' : 'disk')
+  const base: BucketProperties = {
+    conflicts: 'siblings',
+    n,
+    r: options.r ?? majority,
+    w,
+    dw: options.dw ?? (durability === 'memory' ? 0 : 1),
+    durability,
+  }
+  return {
+    dir,
+    nodes,
+    partitions:
+      options.partitions === undefined
+        ? undefined
+        : checkWhole('partitions', options.partitions, 1, limits.partitionsMax),
+    hash: options.hash === undefined ? undefined : checkOneOf('hash', options.hash, ['halfsip', 'md5'] as const),
+    memory: checkWhole('memory', options.memory ?? 256 * MiB, 4 * MiB, 64 * 1024 * MiB),
+    valueBytesMax: checkWhole(
+      'valueBytesMax',
+      options.valueBytesMax ?? limits.valueBytesMaxDefault,
+      1,
+      limits.valueBytesMaxCeiling,
+    ),
+    routing: checkOneOf('routing', options.routing ?? 'client', ['client', 'server']),
+    log: options.log ?? logToStandardError,
+    defaults: checkProperties({}, base, nodes, dir !== undefined),
+  }
+}
+
+function logToStandardError(level: 'info' | 'warn' | 'error', text: string): void {
+  if (level !== 'info') process.stderr.write(`ringspun ${level}: ${text}\n`)
+}

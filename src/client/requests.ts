@@ -1,0 +1,162 @@
+// Requests of one thread of the application: each gets a number, goes to the gateway that leads it (here, or
+// on a node), and is answered once: by the gateway, by an abort, or at the latest shortly after its deadline.
+
+import { type ErrorCode, errorTable, RingspunError } from '../base/errors.js'
+import { limits } from '../base/limits.js'
+import type { Millis, NodeId, RequestId } from '../base/units.js'
+import { type Address, singleAddress } from '../protocol/address.js'
+import type { ClientMessage, Envelope, GatewayMessage } from '../protocol/envelope.js'
+import { now } from '../runtime/threads/clock.js'
+
+type Answer = Exclude<ClientMessage, { readonly type: 'put-failed' | 'get-failed' | 'scan-failed' }>
+
+interface Open {
+  readonly resolve: (answer: Answer) => void
+  readonly reject: (error: RingspunError) => void
+  readonly deadline: Millis
+  readonly writes: boolean
+  readonly gateway: NodeId
+  readonly signal: AbortSignal | undefined
+  readonly onAbort: (() => void) | undefined
+}
+
+export interface RequestPath {
+  /** Delivers to a gateway on this thread, or sends to one on another. */
+  readonly deliver: (envelope: Envelope) => void
+  /** Thread of the gateway that leads the next request. */
+  readonly gateway: () => NodeId
+}
+
+/** The gateway answers at the deadline; this much later the wait ends even if it was lost. */
+const graceMs = 200
+const sweepMs = 100
+
+export class Requests {
+  private readonly self: Address<'client'>
+  private readonly path: RequestPath
+  private readonly open = new Map<RequestId, Open>()
+  private last: RequestId = 0
+  private sweep: NodeJS.Timeout | undefined
+  private closed: RingspunError | undefined
+
+  constructor(thread: NodeId, path: RequestPath) {
+    this.self = singleAddress('client', thread)
+    this.path = path
+  }
+
+  get inFlight(): number {
+    return this.open.size
+  }
+
+  send(message: GatewayMessage, timeoutMs: Millis, signal: AbortSignal | undefined): Promise<Answer> {
+    if (this.closed !== undefined) return Promise.reject(this.closed)
+    if (signal?.aborted) return Promise.reject(error('aborted', 'the request was aborted before it was sent'))
+    if (this.open.size >= limits.requestsInFlightMax) {
+      const reason = `${this.open.size} requests are open, the limit is ${limits.requestsInFlightMax}`
+      return Promise.reject(error('overloaded', reason, { limit: limits.requestsInFlightMax }))
+    }
+    return new Promise((resolve, reject) => {
+      const request = this.nextRequest()
+      const deadline = now() + timeoutMs
+      const gateway = this.path.gateway()
+      const writes = message.type === 'put'
+      const onAbort = signal && (() => this.abort(request))
+      if (signal !== undefined && onAbort !== undefined)
+        signal.addEventListener('abort', onAbort, { once: true })
+      this.open.set(request, { resolve, reject, deadline, writes, gateway, signal, onAbort })
+      this.armSweep()
+      this.path.deliver({
+        to: singleAddress('gateway', gateway),
+        from: this.self,
+        request,
+        deadline,
+        message,
+      })
+    })
+  }
+
+  private nextRequest(): RequestId {
+    do {
+      this.last = this.last >= 0xffff_ffff ? 1 : this.last + 1
+    } while (this.open.has(this.last))
+    return this.last
+  }
+
+  /** An answer from a gateway. One that nobody waits for any more is dropped. */
+  answer(envelope: Envelope): void {
+    const open = this.take(envelope.request)
+    if (open === undefined) return
+    const message = envelope.message as ClientMessage
+    switch (message.type) {
+      case 'put-failed':
+      case 'get-failed':
+      case 'scan-failed':
+        open.reject(error(message.code, reasonOf(message.code, message.details), message.details))
+        return
+      default:
+        open.resolve(message)
+    }
+  }
+
+  /** The node is gone, and with it the gateway that led these requests. */
+  nodeLost(node: NodeId): void {
+    for (const [request, open] of this.open) {
+      if (open.gateway !== node) continue
+      this.take(request)
+      const code = open.writes ? 'coordinator-lost' : 'unavailable'
+      open.reject(error(code, `node ${node}, which led the request, is down`, { node }))
+    }
+  }
+
+  /** Ends every open request; later ones are refused with `closed`. */
+  close(): void {
+    this.closed = error('closed', 'the cluster is closed')
+    clearInterval(this.sweep)
+    for (const request of [...this.open.keys()]) {
+      const open = this.take(request)
+      open?.reject(open.writes ? error('coordinator-lost', 'the cluster was closed meanwhile') : this.closed)
+    }
+  }
+
+  private abort(request: RequestId): void {
+    const open = this.take(request)
+    if (open === undefined) return
+    if (open.writes) open.reject(error('aborted-in-flight', 'the write was aborted after it was sent'))
+    else open.reject(error('aborted', 'the request was aborted'))
+  }
+
+  private take(request: RequestId): Open | undefined {
+    const open = this.open.get(request)
+    if (open === undefined) return undefined
+    this.open.delete(request)
+    if (open.signal !== undefined && open.onAbort !== undefined) {
+      open.signal.removeEventListener('abort', open.onAbort)
+    }
+    return open
+  }
+
+  private armSweep(): void {
+    if (this.sweep !== undefined) return
+    this.sweep = setInterval(() => this.sweepDeadlines(), sweepMs)
+    this.sweep.unref()
+  }
+
+  private sweepDeadlines(): void {
+    const at = now()
+    for (const [request, open] of this.open) {
+      if (at < open.deadline + graceMs) continue
+      this.take(request)
+      open.reject(error('deadline', 'no answer by the deadline'))
+    }
+  }
+}
+
+function error(code: ErrorCode, reason: string, details = {}): RingspunError {
+  return new RingspunError(code, reason, details)
+}
+
+function reasonOf(code: ErrorCode, details: RingspunError['details']): string {
+  const numbers = Object.entries(details).map(([name, value]) => `${name} ${String(value)}`)
+  const effect = errorTable[code].outcome === 'refused' ? 'no effect' : 'may have happened'
+  return `${code.replaceAll('-', ' ')} (${[...numbers, effect].join(', ')})`
+}

@@ -1,0 +1,164 @@
+// Listings: partition after partition, page after page, with a cursor that holds all the state there is.
+// Bounded memory: a page at a time, some partitions asked ahead because most pages of a small bucket are empty.
+
+import { RingspunError } from '../base/errors.js'
+import { limits } from '../base/limits.js'
+import type { Key, Millis } from '../base/units.js'
+import type { ScanAnswered } from '../protocol/walk.js'
+import { now } from '../runtime/threads/clock.js'
+import type { StoredObject } from '../versions/object.js'
+import { liveSiblings } from '../versions/read.js'
+import type { Bucket, RequestOptions, ScanOptions, ScanPage } from './api.js'
+import type { ClusterCore, PartitionCursor } from './core.js'
+import { checkNames, checkWhole, timeoutOf } from './options.js'
+
+const limitDefault = 128
+/** Partitions that are asked at once. */
+const aheadMax = 16
+const listingMsDefault: Millis = 60_000
+
+interface Scanned {
+  readonly name: string
+  readonly prefix: string
+  readonly properties: Bucket<unknown>['properties']
+  userKey(key: Key): Uint8Array
+}
+
+export async function scanPage<T>(
+  bucket: Scanned,
+  core: ClusterCore,
+  options: ScanOptions,
+  valuesOf: (object: StoredObject) => readonly T[],
+): Promise<ScanPage<T>> {
+  checkNames(options, ['timeout', 'signal', 'cursor', 'limit'], 'scan')
+  const limit = checkWhole('limit', options.limit ?? limitDefault, 1, limits.walkRowsMax)
+  let at = readCursor(options.cursor, bucket.prefix, core.partitions)
+  const entries: { key: Uint8Array; values: readonly T[] }[] = []
+  // Doubled while pages come back short: small buckets are asked wide, large ones waste nothing.
+  let width = 1
+  for (;;) {
+    const cursors = ahead(at, core.partitions, width)
+    width = Math.min(aheadMax, width * 2)
+    const answers = await Promise.all(cursors.map((cursor) => ask(bucket, core, cursor, limit, options)))
+    for (const answer of answers) {
+      for (const { key, object } of answer.rows) {
+        const values = valuesOf(object)
+        if (values.length > 0) entries.push({ key: bucket.userKey(key), values })
+      }
+      const { begunAt } = at
+      if (answer.next !== undefined) {
+        at = { partition: at.partition, after: answer.next, begunAt }
+        break
+      }
+      at = { partition: at.partition + 1, after: '', begunAt }
+      if (entries.length >= limit) break
+    }
+    if (at.partition >= core.partitions) return { entries, cursor: undefined }
+    if (entries.length >= limit) return { entries, cursor: writeCursor(at, bucket.prefix) }
+  }
+}
+
+/** This partition and some after it: in the middle of a partition, it alone. */
+function ahead(at: PartitionCursor, partitions: number, width: number): PartitionCursor[] {
+  if (at.after !== '') return [at]
+  const cursors: PartitionCursor[] = []
+  for (let p = at.partition; p < partitions && cursors.length < width; p++) {
+    cursors.push({ partition: p, after: '', begunAt: at.begunAt })
+  }
+  return cursors
+}
+
+async function ask(
+  bucket: Scanned,
+  core: ClusterCore,
+  cursor: PartitionCursor,
+  limit: number,
+  options: RequestOptions,
+): Promise<ScanAnswered> {
+  const { n, r, conflicts } = bucket.properties
+  const { partition, after, begunAt } = cursor
+  const answer = await core.requests.send(
+    { type: 'scan', partition, prefix: bucket.prefix, after, limit, begunAt, conflicts, n, r },
+    timeoutOf(options),
+    options.signal,
+  )
+  return answer as ScanAnswered
+}
+
+function writeCursor(at: PartitionCursor, prefix: string): string {
+  const after = Buffer.from(at.after.slice(prefix.length), 'latin1').toString('base64url')
+  return `${at.partition}.${Math.ceil(at.begunAt)}.${after}`
+}
+
+function readCursor(cursor: string | undefined, prefix: string, partitions: number): PartitionCursor {
+  if (cursor === undefined) return { partition: 0, after: '', begunAt: now() }
+  const [, partition, begunAt, after] = /^(\d{1,5})\.(\d{1,15})\.([\w-]*)$/.exec(String(cursor)) ?? []
+  if (
+    partition === undefined ||
+    begunAt === undefined ||
+    after === undefined ||
+    Number(partition) >= partitions
+  ) {
+    throw new RingspunError('cursor-invalid', 'this is not a cursor of a scan')
+  }
+  const key = Buffer.from(after, 'base64url').toString('latin1')
+  return { partition: Number(partition), after: key === '' ? '' : prefix + key, begunAt: Number(begunAt) }
+}
+
+/** All pages, one after the other: an entry at a time, a page in memory. */
+export async function* walkPages<T>(
+  page: (options: ScanOptions) => Promise<ScanPage<T>>,
+  options: ScanOptions,
+): AsyncGenerator<ScanPage<T>['entries'][number]> {
+  let { cursor } = options
+  for (;;) {
+    const { entries, cursor: next } = await page(cursor === undefined ? options : { ...options, cursor })
+    yield* entries
+    if (next === undefined) return
+    cursor = next
+  }
+}
+
+export async function countKeys(
+  bucket: Scanned,
+  core: ClusterCore,
+  options: RequestOptions,
+): Promise<number> {
+  checkNames(options, ['timeout', 'signal'], 'count')
+  const begunAt = now()
+  const waits = { timeout: listingMsDefault, ...options }
+  let count = 0
+  let nextPartition = 0
+  const walker = async () => {
+    while (nextPartition < core.partitions) {
+      let cursor: PartitionCursor = { partition: nextPartition++, after: '', begunAt }
+      for (;;) {
+        const answer = await ask(bucket, core, cursor, limits.walkRowsMax, waits)
+        const wall = Date.now()
+        for (const { object } of answer.rows) if (liveSiblings(object, wall).length > 0) count++
+        if (answer.next === undefined) break
+        cursor = { ...cursor, after: answer.next }
+      }
+    }
+  }
+  await Promise.all(Array.from({ length: aheadMax }, walker))
+  return count
+}
+
+export async function clearBucket<T>(bucket: Bucket<T>, options: RequestOptions): Promise<number> {
+  checkNames(options, ['timeout', 'signal'], 'clear')
+  const waits = { timeout: listingMsDefault, ...options }
+  let cleared = 0
+  let cursor: string | undefined
+  do {
+    const page: ScanPage<T> = await bucket.scan({
+      ...waits,
+      limit: limits.walkRowsMax,
+      ...(cursor === undefined ? {} : { cursor }),
+    })
+    await Promise.all(page.entries.map(({ key }) => bucket.delete(key, waits)))
+    cleared += page.entries.length
+    cursor = page.cursor
+  } while (cursor !== undefined)
+  return cleared
+}

@@ -1,0 +1,53 @@
+// What `cluster.status()` says of the nodes, read from shared memory: no node is asked, so a blocked one
+// cannot hold it up.
+
+import type { NodeId } from '../base/units.js'
+import { preferenceList } from '../ring/preference.js'
+import type { Ring } from '../ring/ring.js'
+import type { StatusTable } from '../runtime/status-table.js'
+import { now } from '../runtime/threads/clock.js'
+import { slowMs } from '../runtime/threads/reporting.js'
+import type { NodeStatus } from './api.js'
+
+export function readStatus(status: StatusTable, ring: Ring, n: number): NodeStatus[] {
+  const partitions = primaryPartitions(ring, n)
+  const at = now()
+  return ring.nodes.map((node) => {
+    const counter = (name: Parameters<StatusTable['counter']>[1]) => status.counter(node, name)
+    return {
+      node,
+      state: stateOf(status, node, at),
+      generation: status.generation(node),
+      partitions: partitions.get(node) ?? 0,
+      complete: status.isComplete(node),
+      puts: counter('puts'),
+      gets: counter('gets'),
+      replications: counter('replications'),
+      turns: counter('turns'),
+      commits: counter('commits'),
+      fsyncs: counter('fsyncs'),
+      queued: counter('queued'),
+      objects: counter('objects'),
+      bufferBytes: counter('bufferBytes'),
+      dirtyBytes: counter('dirtyBytes'),
+      heapBytes: counter('heapBytes'),
+      loopDelayMs: counter('loopDelayMs'),
+    }
+  })
+}
+
+function stateOf(status: StatusTable, node: NodeId, at: number): NodeStatus['state'] {
+  const state = status.state(node)
+  if (state === 'up' || state === 'slow') return at - status.lastBeat(node) > slowMs ? 'slow' : 'up'
+  if (state === 'dead' || state === 'none') return 'down'
+  return state
+}
+
+function primaryPartitions(ring: Ring, n: number): Map<NodeId, number> {
+  const counts = new Map<NodeId, number>()
+  for (let partition = 0; partition < ring.partitions; partition++) {
+    for (const node of preferenceList(ring, partition).slice(0, n))
+      counts.set(node, (counts.get(node) ?? 0) + 1)
+  }
+  return counts
+}

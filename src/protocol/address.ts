@@ -1,0 +1,53 @@
+// Who can be spoken to: a kind of actor, on a thread, and for vnodes the partition. Addresses are made
+// once and shared, so that sending allocates none.
+
+import { limits } from '../base/limits.js'
+import type { NodeId, Partition } from '../base/units.js'
+
+/**
+ * vnode: holds one partition on one node. gateway: leads requests, on a node or in a client's thread.
+ * supervisor: decides about the lives of nodes. machine: carries that out (threads, or the simulated world).
+ * client: whoever asked; its messages are answers. host: everything on one thread (see runtime/host).
+ */
+export type Kind = 'vnode' | 'gateway' | 'supervisor' | 'machine' | 'client' | 'host'
+
+export interface Address<K extends Kind = Kind> {
+  readonly kind: K
+  /** Number of the thread: 0 the supervisor's, 1 to nodesMax the nodes, above them attached clients. */
+  readonly node: NodeId
+  /** Of a vnode; 0 for every other kind. */
+  readonly partition: Partition
+}
+
+/** The thread that opened the cluster. */
+export const supervisorThread: NodeId = 0
+
+/** Threads of one cluster, all kinds. */
+export const threadsMax = 1 + limits.nodesMax + limits.clientsMax
+
+const vnodes = new Map<NodeId, Address<'vnode'>[]>()
+
+export function vnodeAddress(node: NodeId, partition: Partition): Address<'vnode'> {
+  let row = vnodes.get(node)
+  if (row === undefined) {
+    row = []
+    vnodes.set(node, row)
+  }
+  const known = row[partition]
+  if (known !== undefined) return known
+  const address: Address<'vnode'> = { kind: 'vnode', node, partition }
+  row[partition] = address
+  return address
+}
+
+const singles = new Map<string, Address>()
+
+/** The address of the only actor of this kind on that thread. */
+export function singleAddress<K extends Exclude<Kind, 'vnode'>>(kind: K, node: NodeId): Address<K> {
+  const name = `${kind}@${node}`
+  const known = singles.get(name)
+  if (known !== undefined) return known as Address<K>
+  const address: Address<K> = { kind, node, partition: 0 }
+  singles.set(name, address)
+  return address
+}

@@ -1,0 +1,254 @@
+// Envelopes as bytes, for mailboxes between threads. The six messages of the hot path are written by hand;
+// every other is MessagePack behind the same header. Both ends are of the same build and the bytes come
+// from our own shared memory, yet a damaged message never does more than throw `Malformed`.
+//
+//   u8 message, u8 kinds (to * 16 + from), u16 to.partition, u16 from.partition, u8 to.node, u8 from.node,
+//   u32 request, f64 deadline, then the body
+
+import { Packr } from 'msgpackr'
+import { Malformed, Reader, type Writer } from '../base/bytes.js'
+import type { Key } from '../base/units.js'
+import type { ClockEntry, Context } from '../versions/object.js'
+import { type Address, type Kind, singleAddress, vnodeAddress } from './address.js'
+import type { Envelope, Message } from './envelope.js'
+import type { Level, Put, PutAnswered } from './write.js'
+
+const kinds: readonly Kind[] = ['vnode', 'gateway', 'supervisor', 'machine', 'client', 'host']
+const kindNumber: Readonly<Record<Kind, number>> = {
+  vnode: 0,
+  gateway: 1,
+  supervisor: 2,
+  machine: 3,
+  client: 4,
+  host: 5,
+}
+const levels: readonly Level[] = ['memory', 'os', 'disk']
+const levelNumber: Readonly<Record<Level, number>> = { memory: 0, os: 1, disk: 2 }
+const changes: readonly Put['change'][] = ['value', 'delete', 'touch']
+const conditions: readonly Put['condition'][] = ['none', 'absent', 'present']
+
+const packed = 0
+const putCode = 1
+const putAnsweredCode = 2
+const replicateCode = 3
+const replicatedCode = 4
+const fetchCode = 5
+const fetchedCode = 6
+
+const packr = new Packr({ useRecords: false, mapsAsObjects: true, int64AsType: 'number' })
+
+/** Appends the envelope. */
+export function encodeEnvelope(writer: Writer, envelope: Envelope): void {
+  const { message } = envelope
+  switch (message.type) {
+    case 'put':
+      writeHeader(writer, putCode, envelope)
+      return writePut(writer, message)
+    case 'put-answered':
+      writeHeader(writer, putAnsweredCode, envelope)
+      return writePutAnswered(writer, message)
+    case 'replicate':
+      writeHeader(writer, replicateCode, envelope)
+      writeKey(writer, message.key, message.hash)
+      writer.u8(levelNumber[message.level])
+      return writer.raw(message.object)
+    case 'replicated':
+      writeHeader(writer, replicatedCode, envelope)
+      return writer.u8(levelNumber[message.level])
+    case 'fetch':
+      writeHeader(writer, fetchCode, envelope)
+      return writeKey(writer, message.key, message.hash)
+    case 'fetched':
+      writeHeader(writer, fetchedCode, envelope)
+      writer.u8((message.complete ? 1 : 0) | (message.object === undefined ? 0 : 2))
+      if (message.object !== undefined) writer.raw(message.object)
+      return
+    default:
+      writeHeader(writer, packed, envelope)
+      return writer.raw(packr.pack(message))
+  }
+}
+
+/** Reads an envelope back. Values in it are views of `bytes`. */
+export function decodeEnvelope(bytes: Buffer, start: number, end: number): Envelope {
+  const reader = new Reader(bytes, start, end)
+  const code = reader.u8()
+  const both = reader.u8()
+  const toPartition = reader.u16()
+  const fromPartition = reader.u16()
+  const to = addressOf(both >>> 4, reader.u8(), toPartition)
+  const from = addressOf(both & 15, reader.u8(), fromPartition)
+  const request = reader.u32()
+  const deadline = reader.f64()
+  return { to, from, request, deadline, message: readMessage(reader, code) }
+}
+
+function addressOf(kind: number, node: number, partition: number): Address {
+  const name = kinds[kind]
+  if (name === undefined) throw new Malformed('unknown kind of address')
+  return name === 'vnode' ? vnodeAddress(node, partition) : singleAddress(name, node)
+}
+
+function writeHeader(writer: Writer, code: number, envelope: Envelope): void {
+  const { to, from } = envelope
+  writer.u8(code)
+  writer.u8(kindNumber[to.kind] * 16 + kindNumber[from.kind])
+  writer.u16(to.partition)
+  writer.u16(from.partition)
+  writer.u8(to.node)
+  writer.u8(from.node)
+  writer.u32(envelope.request)
+  writer.f64(envelope.deadline)
+}
+
+function readMessage(reader: Reader, code: number): Message {
+  switch (code) {
+    case putCode:
+      return readPut(reader)
+    case putAnsweredCode:
+      return readPutAnswered(reader)
+    case replicateCode: {
+      const hash = reader.u32()
+      const key = readKey(reader)
+      const level = levelOf(reader.u8())
+      return { type: 'replicate', key, hash, level, object: reader.raw(reader.rest) }
+    }
+    case replicatedCode:
+      return { type: 'replicated', level: levelOf(reader.u8()) }
+    case fetchCode: {
+      const hash = reader.u32()
+      return { type: 'fetch', hash, key: readKey(reader) }
+    }
+    case fetchedCode: {
+      const flags = reader.u8()
+      const object = (flags & 2) === 0 ? undefined : reader.raw(reader.rest)
+      return { type: 'fetched', object, complete: (flags & 1) === 1 }
+    }
+    case packed:
+      return readPacked(reader)
+    default:
+      throw new Malformed('unknown message')
+  }
+}
+
+function readPacked(reader: Reader): Message {
+  try {
+    return packr.unpack(reader.raw(reader.rest)) as Message
+  } catch (error) {
+    throw new Malformed('not MessagePack', { cause: error })
+  }
+}
+
+function writeKey(writer: Writer, key: Key, hash: number): void {
+  writer.u32(hash)
+  writer.varint(key.length)
+  writer.latin1(key)
+}
+
+/** The key alone; its hash was read before. */
+function readKey(reader: Reader): Key {
+  return reader.latin1(reader.varint()) as Key
+}
+
+function levelOf(number: number): Level {
+  const level = levels[number]
+  if (level === undefined) throw new Malformed('unknown level')
+  return level
+}
+
+function writeContext(writer: Writer, context: Context): void {
+  writer.f64(context.stamp)
+  writer.varint(context.clock.length)
+  for (const entry of context.clock) {
+    writer.f64(entry.actor)
+    writer.varint(entry.counter)
+    writer.u32(entry.time)
+  }
+}
+
+function readContext(reader: Reader): Context {
+  const stamp = reader.f64()
+  const count = reader.varint()
+  if (count * 13 > reader.rest) throw new Malformed('clock cut off')
+  const clock: ClockEntry[] = []
+  for (let i = 0; i < count; i++) {
+    clock.push({ actor: reader.f64(), counter: reader.varint(), time: reader.u32() })
+  }
+  return { stamp, clock }
+}
+
+function writePut(writer: Writer, put: Put): void {
+  writeKey(writer, put.key, put.hash)
+  writer.u8(
+    changes.indexOf(put.change) | (conditions.indexOf(put.condition) << 2) | (levelNumber[put.level] << 4),
+  )
+  writer.u8(
+    (put.keepExpiry ? 1 : 0) |
+      (put.returnPrevious ? 2 : 0) |
+      (put.conflicts === 'siblings' ? 4 : 0) |
+      (put.context === undefined ? 0 : 8),
+  )
+  writer.u8(put.n)
+  writer.u8(put.w)
+  writer.u8(put.dw)
+  writer.u8(put.coordinator)
+  writer.u8(put.encoding)
+  writer.u32(put.checksum)
+  writer.f64(put.expires)
+  if (put.context !== undefined) writeContext(writer, put.context)
+  writer.raw(put.value)
+}
+
+function readPut(reader: Reader): Put {
+  const hash = reader.u32()
+  const key = readKey(reader)
+  const choice = reader.u8()
+  const flags = reader.u8()
+  const change = changes[choice & 3]
+  const condition = conditions[(choice >>> 2) & 3]
+  if (change === undefined || condition === undefined) throw new Malformed('unknown kind of put')
+  return {
+    type: 'put',
+    key,
+    hash,
+    change,
+    condition,
+    level: levelOf(choice >>> 4),
+    keepExpiry: (flags & 1) !== 0,
+    returnPrevious: (flags & 2) !== 0,
+    conflicts: (flags & 4) !== 0 ? 'siblings' : 'last-write-wins',
+    n: reader.u8(),
+    w: reader.u8(),
+    dw: reader.u8(),
+    coordinator: reader.u8(),
+    encoding: reader.u8(),
+    checksum: reader.u32(),
+    expires: reader.f64(),
+    context: (flags & 8) === 0 ? undefined : readContext(reader),
+    value: reader.raw(reader.rest),
+  }
+}
+
+function writePutAnswered(writer: Writer, answer: PutAnswered): void {
+  writer.u8(answer.stored)
+  writer.u8(answer.durable)
+  writer.u8(levelNumber[answer.level] | (answer.existed ? 4 : 0) | (answer.previous === undefined ? 0 : 8))
+  writeContext(writer, answer.context)
+  if (answer.previous !== undefined) writer.raw(answer.previous)
+}
+
+function readPutAnswered(reader: Reader): PutAnswered {
+  const stored = reader.u8()
+  const durable = reader.u8()
+  const flags = reader.u8()
+  const context = readContext(reader)
+  return {
+    type: 'put-answered',
+    stored,
+    durable,
+    level: levelOf(flags & 3),
+    existed: (flags & 4) !== 0,
+    context,
+    previous: (flags & 8) === 0 ? undefined : reader.raw(reader.rest),
+  }
+}

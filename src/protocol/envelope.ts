@@ -1,0 +1,106 @@
+// What is sent, and which actor understands what: a message to the wrong kind of address is a compile
+// error, and so is a case that a handler forgets.
+
+import type { ErrorCode } from '../base/errors.js'
+import type { Millis, RequestId } from '../base/units.js'
+import type { Address, Kind } from './address.js'
+import type {
+  NodeBrisk,
+  NodeExited,
+  NodeReady,
+  NodeSlow,
+  NodesChanged,
+  RestartDue,
+  RingChanged,
+  Spawn,
+} from './life.js'
+import type { Fetch, Fetched, FetchFailed, Get, GetAnswered, GetFailed, RequestSweepDue } from './read.js'
+import type { RepairDue, RowsRead, Scan, ScanAnswered, ScanFailed, Walk, Walked, WalkFailed } from './walk.js'
+import type {
+  Put,
+  PutAnswered,
+  PutFailed,
+  PutSweepDue,
+  Replicate,
+  Replicated,
+  ReplicateFailed,
+} from './write.js'
+
+export type HostMessage = NodesChanged | RingChanged
+
+export type VnodeMessage =
+  | Put
+  | Replicate
+  | Replicated
+  | ReplicateFailed
+  | PutSweepDue
+  | Fetch
+  | Walk
+  | Walked
+  | WalkFailed
+  | RowsRead
+  | RepairDue
+  | HostMessage
+
+export type GatewayMessage =
+  | Put
+  | PutAnswered
+  | PutFailed
+  | Get
+  | Fetched
+  | FetchFailed
+  | Scan
+  | Walked
+  | WalkFailed
+  | RequestSweepDue
+  | HostMessage
+
+export type ClientMessage = PutAnswered | PutFailed | GetAnswered | GetFailed | ScanAnswered | ScanFailed
+
+export type SupervisorMessage = NodeReady | NodeExited | NodeSlow | NodeBrisk | RestartDue
+
+export type MachineMessage = Spawn
+
+export interface Protocol {
+  readonly vnode: VnodeMessage
+  readonly gateway: GatewayMessage
+  readonly client: ClientMessage
+  readonly supervisor: SupervisorMessage
+  readonly machine: MachineMessage
+  readonly host: HostMessage
+}
+
+export type Message = Protocol[Kind]
+
+export interface Envelope<M = Message> {
+  readonly to: Address
+  readonly from: Address
+  /** Of the requester; an answer carries it back. 0 where nobody waits for one. */
+  readonly request: RequestId
+  /** After it nobody waits for an answer any more: work that has not begun is dropped. 0 for never. */
+  readonly deadline: Millis
+  readonly message: M
+}
+
+/**
+ * The answer that a request gets when its addressee cannot do it (mailbox full, node down, deadline passed
+ * before the work began). Undefined for messages that nobody waits for an answer to.
+ */
+export function refusalOf(message: Message, code: ErrorCode): Message | undefined {
+  switch (message.type) {
+    case 'put':
+      return { type: 'put-failed', code, details: {} }
+    case 'get':
+      return { type: 'get-failed', code, details: {} }
+    case 'scan':
+      return { type: 'scan-failed', code, details: {} }
+    case 'replicate':
+      return { type: 'replicate-failed', code }
+    case 'fetch':
+      return { type: 'fetch-failed', code }
+    case 'walk':
+      return { type: 'walk-failed', code }
+    default:
+      return undefined
+  }
+}

@@ -1,0 +1,83 @@
+// The conversation of a write, Dynamo 4.5: client -> gateway -> coordinator -> replicas and back.
+//
+//   client --put--> gateway --put--> coordinator --replicate--> replicas
+//   client <------- gateway <------- coordinator <--replicated--
+//              put-answered | put-failed      replicate-failed
+
+import type { ErrorCode, ErrorDetails } from '../base/errors.js'
+import type { Key, Millis, NodeId } from '../base/units.js'
+import type { Conflicts, Context } from '../versions/object.js'
+
+/** How far a copy has come: in the buffer of its node; in the store's log; fsynced. */
+export type Level = 'memory' | 'os' | 'disk'
+
+/** Asks the coordinator to make a new version. Nothing else does. */
+export interface Put {
+  readonly type: 'put'
+  readonly key: Key
+  /** Of the key, by the ring's hash. */
+  readonly hash: number
+  /** touch: same value, other expiry; only a live value can be touched. */
+  readonly change: 'value' | 'delete' | 'touch'
+  readonly value: Uint8Array
+  readonly encoding: number
+  /** crc32 of the value, begun with the key's hash, made where the value came in: checked before it is stored. */
+  readonly checksum: number
+  readonly context: Context | undefined
+  /** The node that shall coordinate if it can, 0 for none: who answered the preceding read first. */
+  readonly coordinator: NodeId
+  /** When the new version expires, 0 for never. */
+  readonly expires: Millis
+  readonly keepExpiry: boolean
+  readonly condition: 'none' | 'absent' | 'present'
+  readonly returnPrevious: boolean
+  readonly conflicts: Conflicts
+  readonly n: number
+  readonly w: number
+  readonly dw: number
+  /** What `dw` counts. With dw 0 one replica is still asked to write that far, and not awaited. */
+  readonly level: Level
+}
+
+export interface PutAnswered {
+  readonly type: 'put-answered'
+  readonly context: Context
+  readonly stored: number
+  readonly durable: number
+  readonly level: Level
+  readonly existed: boolean
+  /** Encoded object that the coordinator held before, when it was asked for and there was one. */
+  readonly previous: Uint8Array | undefined
+}
+
+export interface PutFailed {
+  readonly type: 'put-failed'
+  readonly code: ErrorCode
+  readonly details: ErrorDetails
+}
+
+/** The one door into the store: put, repair, handoff and bulk load all end here. Idempotent. */
+export interface Replicate {
+  readonly type: 'replicate'
+  readonly key: Key
+  readonly hash: number
+  /** The encoded object (versions/object-codec), with its checksum; it says itself how it merges (versions/mode). */
+  readonly object: Uint8Array
+  /** How far it must have come before it is answered. */
+  readonly level: Level
+}
+
+export interface Replicated {
+  readonly type: 'replicated'
+  readonly level: Level
+}
+
+export interface ReplicateFailed {
+  readonly type: 'replicate-failed'
+  readonly code: ErrorCode
+}
+
+/** Time for a vnode to look for puts whose deadline has passed. */
+export interface PutSweepDue {
+  readonly type: 'put-sweep-due'
+}

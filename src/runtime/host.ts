@@ -1,0 +1,254 @@
+// Runs the actors of one thread, turn by turn: on a worker thread, in a client's thread, or in the simulated
+// world. The whole of a node's behaviour that is not an actor's is here, in journal, walks and timers.
+//
+//   receive --> [inbox] --> gather --> read (aside, if not in memory) --> decide --> commit --> release
+//
+// Invariants: messages for the same key keep their order, also when the first must wait for the disk;
+// messages for other keys do not wait; every request that cannot be done is answered.
+
+import type { Actor } from '../actors/actor.js'
+import { gatewayActor } from '../actors/gateway/gateway.js'
+import type { GatewayState } from '../actors/gateway/state.js'
+import { type SupervisorState, supervisorActor } from '../actors/supervisor/supervisor.js'
+import type { VnodeState } from '../actors/vnode/state.js'
+import { vnodeActor } from '../actors/vnode/vnode.js'
+import type { ErrorCode } from '../base/errors.js'
+import { limits } from '../base/limits.js'
+import type { Key, Millis, Partition } from '../base/units.js'
+import { type Address, singleAddress, vnodeAddress } from '../protocol/address.js'
+import { type Envelope, type Message, refusalOf, type VnodeMessage } from '../protocol/envelope.js'
+import type { NodesChanged, RingChanged } from '../protocol/life.js'
+import { hashOf, partitionOf } from '../ring/ring.js'
+import { Aside } from './aside.js'
+import { Journal } from './journal.js'
+import type { HostPorts } from './ports.js'
+import { Timers } from './timers.js'
+import { HostTurn } from './turn.js'
+import { Walks } from './walks.js'
+
+export interface HostCounters {
+  turns: number
+  messages: number
+  puts: number
+  gets: number
+  replications: number
+}
+
+export class Host {
+  readonly counters: HostCounters = { turns: 0, messages: 0, puts: 0, gets: 0, replications: 0 }
+  readonly journal: Journal | undefined
+  private readonly ports: HostPorts
+  private readonly timers = new Timers()
+  private readonly turn: HostTurn
+  private readonly aside: Aside | undefined
+  private inbox: Envelope[] = []
+  private readonly vnodes: (VnodeState | undefined)[] = []
+  private readonly gateway: GatewayState
+  private readonly supervisor: SupervisorState | undefined
+  private ring: RingChanged | undefined
+  private nodes: NodesChanged | undefined
+
+  constructor(ports: HostPorts, roles: { readonly supervisor: boolean }) {
+    this.ports = ports
+    const { storage } = ports
+    const deliver = (envelope: Envelope) => this.receive(envelope)
+    const hash = (key: Key) => hashOf(this.knownRing(), key)
+    const partition = (of: number) => partitionOf(this.knownRing(), of)
+    this.journal =
+      storage &&
+      new Journal(
+        ports,
+        storage,
+        (envelope) => this.release(envelope),
+        partition,
+        () => (this.catchingUp ? ports.life.catchUp?.since : undefined),
+      )
+    const walks = storage && this.journal && new Walks(ports, storage, this.journal, hash, deliver)
+    this.aside = storage && new Aside(ports, storage)
+    this.turn = new HostTurn(ports, this.timers, this.journal, walks)
+    this.turn.begin()
+    this.gateway = this.start(gatewayActor, singleAddress('gateway', ports.thread))
+    if (roles.supervisor)
+      this.supervisor = this.start(supervisorActor, singleAddress('supervisor', ports.thread))
+  }
+
+  private knownRing() {
+    if (this.ring === undefined) throw new Error('invariant broken: work before the ring is known')
+    return this.ring.ring
+  }
+
+  private start<S, M extends Message>(actor: Actor<S, M>, self: Address): S {
+    this.turn.self = self
+    return actor.start(self, this.turn)
+  }
+
+  /** An envelope for this thread; it is dealt with in the next turn. */
+  receive(envelope: Envelope): void {
+    this.inbox.push(envelope)
+  }
+
+  /** Sends from this thread without a turn: for a client whose requests are led elsewhere. */
+  send(envelope: Envelope): void {
+    this.release(envelope)
+  }
+
+  hasWork(): boolean {
+    return this.inbox.length > 0 || (this.aside?.ready ?? false)
+  }
+
+  /** Messages that wait. */
+  get queued(): number {
+    return this.inbox.length + (this.aside?.waiting ?? 0)
+  }
+
+  /** When something is to be done although no message comes, or undefined. */
+  nextDue(): Millis | undefined {
+    const timer = this.timers.nextDue()
+    const journal = this.journal?.nextDue()
+    if (timer === undefined) return journal
+    return journal === undefined ? timer : Math.min(timer, journal)
+  }
+
+  /** One turn. */
+  step(): void {
+    const { turn } = this
+    turn.begin()
+    this.counters.turns++
+    for (;;) {
+      const due = this.timers.next(turn.now)
+      if (due === undefined) break
+      this.inbox.push(due)
+    }
+    this.aside?.takeReady((envelope, fetched) => {
+      turn.fetched = fetched
+      this.decide(envelope)
+      turn.fetched = undefined
+    })
+    const gathered = this.inbox
+    if (gathered.length > limits.turnMessagesMax) this.inbox = gathered.splice(limits.turnMessagesMax)
+    else this.inbox = []
+    for (const envelope of gathered) this.dispatch(envelope)
+    this.aside?.fetch()
+    this.releaseAll()
+    this.journal?.pump()
+  }
+
+  /** Read: an actor is called only when what it needs is in memory. */
+  private dispatch(envelope: Envelope): void {
+    this.counters.messages++
+    const { message, to } = envelope
+    if (envelope.deadline !== 0 && this.turn.now > envelope.deadline) {
+      if (this.refuse(envelope, 'expired')) return
+    }
+    if (to.kind === 'vnode' && this.aside !== undefined) {
+      const key = vnodeActor.reads(message as VnodeMessage)
+      if (key !== undefined && this.aside.mustWait(key, envelope)) return
+    }
+    this.decide(envelope)
+  }
+
+  private decide(envelope: Envelope): void {
+    const { to } = envelope
+    const { turn } = this
+    turn.self = to
+    switch (to.kind) {
+      case 'vnode':
+        this.count(envelope.message)
+        vnodeActor.receive(this.vnode(to.partition), envelope as Envelope<VnodeMessage>, turn)
+        return
+      case 'gateway':
+        gatewayActor.receive(this.gateway, envelope as Parameters<typeof gatewayActor.receive>[1], turn)
+        return
+      case 'supervisor':
+        if (this.supervisor === undefined) return
+        supervisorActor.receive(
+          this.supervisor,
+          envelope as Parameters<typeof supervisorActor.receive>[1],
+          turn,
+        )
+        return
+      case 'host':
+        this.tellActors(envelope as Envelope<NodesChanged | RingChanged>)
+        return
+      default:
+        this.ports.outside(envelope)
+    }
+  }
+
+  private count(message: Message): void {
+    if (message.type === 'replicate') this.counters.replications++
+    else if (message.type === 'put') this.counters.puts++
+    else if (message.type === 'fetch') this.counters.gets++
+  }
+
+  /** Made when first spoken to, and told what was told before. */
+  private vnode(partition: Partition): VnodeState {
+    const known = this.vnodes[partition]
+    if (known !== undefined) return known
+    const self = vnodeAddress(this.ports.thread, partition)
+    const state = this.start(vnodeActor, self)
+    this.vnodes[partition] = state
+    for (const message of [this.nodes, this.ring]) {
+      if (message === undefined) continue
+      vnodeActor.receive(state, { to: self, from: self, request: 0, deadline: 0, message }, this.turn)
+    }
+    return state
+  }
+
+  /** News for everybody on this thread. */
+  private tellActors(envelope: Envelope<NodesChanged | RingChanged>): void {
+    const { message } = envelope
+    const { turn } = this
+    if (message.type === 'ring-changed') this.ring = message
+    else this.nodes = message
+    turn.self = this.gateway.self
+    gatewayActor.receive(this.gateway, { ...envelope, to: this.gateway.self }, turn)
+    for (const state of this.vnodes) {
+      if (state === undefined) continue
+      turn.self = state.self
+      vnodeActor.receive(state, { ...envelope, to: state.self }, turn)
+    }
+    if (message.type === 'ring-changed' && this.ports.life.catchUp !== undefined) {
+      // A node that must catch up wakes all its vnodes, so that each asks its peers.
+      for (let partition = 0; partition < message.ring.partitions; partition++) this.vnode(partition)
+    }
+  }
+
+  /** True while some vnode of this node still catches up. */
+  get catchingUp(): boolean {
+    if (this.ports.life.catchUp === undefined) return false
+    if (this.ring === undefined) return true
+    return this.vnodes.some((state) => state !== undefined && !state.complete)
+  }
+
+  private releaseAll(): void {
+    const { outbox } = this.turn
+    for (const envelope of outbox) this.release(envelope)
+    outbox.length = 0
+  }
+
+  /** Lets an envelope leave; what cannot be delivered is answered for the addressee. */
+  private release(envelope: Envelope): void {
+    if (envelope.to.node === this.ports.thread) {
+      if (envelope.to.kind === 'client' || envelope.to.kind === 'machine') this.ports.outside(envelope)
+      else this.inbox.push(envelope)
+      return
+    }
+    const posted = this.ports.post(envelope)
+    if (posted !== 'sent') this.refuse(envelope, posted === 'full' ? 'overloaded' : 'unavailable')
+  }
+
+  /** Answers a request in the name of its addressee; false for a message that is no request. */
+  private refuse(envelope: Envelope, code: ErrorCode): boolean {
+    const answer = refusalOf(envelope.message, code)
+    if (answer === undefined) return false
+    this.release({
+      to: envelope.from,
+      from: envelope.to,
+      request: envelope.request,
+      deadline: 0,
+      message: answer,
+    })
+    return true
+  }
+}

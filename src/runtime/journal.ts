@@ -1,0 +1,264 @@
+// The commit of turns: what was written becomes one batch of the store, one batch at a time; while it is
+// under way the next turns gather theirs (group commit). "Durable before acknowledged" is a property of this
+// file: an envelope that waits for a level is released only when the batch with everything written before it
+// has reached that level, and the high-water mark says so.
+//
+//     note, gate ... pump --> [ commit batch ] --> high water --> release gates --> pump
+//
+// Dynamo 6.1 flushes its object buffer by a writer thread; here the buffer's unflushed objects ride along in
+// the same batches, so that two versions of a key are never under way at once.
+
+import { limits } from '../base/limits.js'
+import type { Key, Millis, Partition } from '../base/units.js'
+import type { Envelope } from '../protocol/envelope.js'
+import { encodeMeta, metaRow } from '../storage/meta.js'
+import { type CommitLevel, objectRow, type Write } from '../storage/store.js'
+import type { Stamp } from '../versions/object.js'
+import type { HostPorts, HostStorage } from './ports.js'
+
+/** The longest that an unflushed object waits. Longer coalesces more overwrites, and loses more to kill -9. */
+const flushEveryMs = 500
+/** Unflushed bytes that start a flush before its time. */
+const flushBytes = 8 * 1024 * 1024
+/** Stamps up to this far ahead may be issued before the next batch is written. */
+const stampLeaseMs = 60_000
+
+interface Gate {
+  readonly level: CommitLevel
+  readonly envelope: Envelope
+  readonly otherwise: Envelope
+}
+
+interface Taken {
+  readonly key: Key
+  readonly hash: number
+  readonly token: number
+}
+
+export interface JournalCounters {
+  commits: number
+  syncs: number
+  flushed: number
+}
+
+export class Journal {
+  private readonly ports: HostPorts
+  private readonly storage: HostStorage
+  private readonly release: (envelope: Envelope) => void
+  private readonly partitionOf: (hash: number) => Partition
+  /** What the node may still lack, while it catches up. */
+  private readonly owing: () => Stamp | undefined
+  private wanted = new Map<Key, number>()
+  private level: CommitLevel = 'os'
+  private gates: Gate[] = []
+  private committing = false
+  private sequence: number
+  /** Objects still to be flushed in the flush that is going on. */
+  private flushLeft = 0
+  private flushBegunAt: Millis = 0
+  private flushDue: Millis
+  /** What was received before this is in the store. */
+  flushedTo: Millis
+  /** The same instant by the wall clock, for the meta row. */
+  private flushedToWall: Millis
+  private flushBegunWall: Millis = 0
+  private readonly barriers: { readonly begunAt: Millis; readonly done: () => void }[] = []
+  private metaDirty = true
+  private closing: ((error: Error | undefined) => void) | undefined
+  failed: Error | undefined
+  readonly counters: JournalCounters = { commits: 0, syncs: 0, flushed: 0 }
+
+  constructor(
+    ports: HostPorts,
+    storage: HostStorage,
+    release: (envelope: Envelope) => void,
+    partitionOf: (hash: number) => Partition,
+    owing: () => Stamp | undefined,
+  ) {
+    this.owing = owing
+    this.ports = ports
+    this.storage = storage
+    this.release = release
+    this.partitionOf = partitionOf
+    this.sequence = storage.sequence
+    const now = ports.now()
+    this.flushDue = now + flushEveryMs
+    this.flushedTo = storage.memory.dirtyObjects === 0 ? now : 0
+    this.flushedToWall = storage.memory.dirtyObjects === 0 ? ports.wall() : 0
+  }
+
+  /** The last batch that is in the store. */
+  get lastSequence(): number {
+    return this.committing ? this.sequence - 1 : this.sequence
+  }
+
+  /** The object of this key goes into the next batch, as it is then. */
+  note(key: Key, hash: number, level: CommitLevel): void {
+    this.wanted.set(key, hash)
+    if (level === 'disk') this.level = 'disk'
+  }
+
+  /** Releases `envelope` when all that was noted so far has reached `level`, or `otherwise` when it cannot. */
+  gate(level: CommitLevel, envelope: Envelope, otherwise: Envelope): void {
+    if (this.failed !== undefined) {
+      this.release(otherwise)
+      return
+    }
+    if (level === 'disk') this.level = 'disk'
+    this.gates.push({ level, envelope, otherwise })
+  }
+
+  /** Calls back when everything received before `begunAt` is in the store. */
+  barrier(begunAt: Millis, done: () => void): void {
+    if (this.flushedTo >= begunAt) return done()
+    this.barriers.push({ begunAt, done })
+    this.flushDue = 0
+  }
+
+  /** When the journal wants to be pumped next although nothing happens, or undefined. */
+  nextDue(): Millis | undefined {
+    if (this.failed !== undefined || this.storage.memory.dirtyObjects === 0) return undefined
+    return this.flushDue
+  }
+
+  get idle(): boolean {
+    return !this.committing && this.gates.length === 0 && this.wanted.size === 0
+  }
+
+  /** Starts a batch when none is under way and there is something to write. */
+  pump(): void {
+    if (this.committing || this.failed !== undefined || this.finish()) return
+    const now = this.ports.now()
+    this.beginFlush(now)
+    if (this.wanted.size === 0 && this.gates.length === 0 && this.flushLeft === 0) return
+    this.commitBatch()
+  }
+
+  private beginFlush(now: Millis): void {
+    const { memory } = this.storage
+    if (this.flushLeft > 0) return
+    if (now < this.flushDue && memory.dirtyBytes < flushBytes) return
+    this.flushBegunAt = now
+    this.flushBegunWall = this.ports.wall()
+    this.flushLeft = memory.dirtyObjects
+    if (this.flushLeft === 0) this.flushDone(now)
+  }
+
+  private flushDone(now: Millis): void {
+    this.flushedTo = this.flushBegunAt
+    this.flushedToWall = this.flushBegunWall
+    this.flushDue = now + flushEveryMs
+    this.metaDirty = true
+    for (let i = this.barriers.length - 1; i >= 0; i--) {
+      const waiting = this.barriers[i]
+      if (waiting === undefined || waiting.begunAt > this.flushedTo) continue
+      this.barriers.splice(i, 1)
+      waiting.done()
+    }
+    if (this.barriers.length > 0) this.flushDue = 0
+  }
+
+  private commitBatch(): void {
+    const { memory, store } = this.storage
+    const writes: Write[] = []
+    const taken: Taken[] = []
+    for (const [key, hash] of this.wanted) {
+      const current = memory.take(key, hash)
+      if (current === undefined) continue
+      writes.push({ row: objectRow(this.partitionOf(hash), key), value: Buffer.from(current.value) })
+      taken.push({ key, hash, token: current.token })
+    }
+    const room = Math.min(this.flushLeft, limits.batchOperationsMax - writes.length)
+    let flushing = 0
+    if (room > 0) {
+      flushing = memory.nextDirty(room, limits.batchBytesMax, (key, hash, value, token) => {
+        writes.push({ row: objectRow(this.partitionOf(hash), key), value: Buffer.from(value) })
+        taken.push({ key, hash, token })
+      })
+      // Nothing left to hand out: the rest of this flush was overwritten or written through meanwhile.
+      this.flushLeft = flushing === 0 ? 0 : this.flushLeft - flushing
+    }
+    const flushEnds = this.flushBegunAt > this.flushedTo && this.flushLeft === 0
+    const { gates, level } = this
+    this.wanted = new Map()
+    this.gates = []
+    this.level = 'os'
+    if (writes.length === 0 && gates.length === 0 && !this.metaDirty) {
+      if (flushEnds) this.flushDone(this.ports.now())
+      return
+    }
+    this.sequence++
+    this.metaDirty = false
+    writes.push({ row: metaRow, value: this.meta() })
+    this.committing = true
+    store.commit(writes, level, (error) => this.committed(error, taken, gates, level, flushEnds))
+  }
+
+  private meta(): Uint8Array {
+    return encodeMeta({
+      incarnation: this.ports.life.incarnation,
+      sequence: this.sequence,
+      flushedTo: this.flushedToWall,
+      stampFloor: ((this.ports.wall() + stampLeaseMs) * 2048) as Stamp,
+      clean: this.closing !== undefined && this.storage.memory.dirtyObjects === 0,
+      owing: this.owing(),
+      peers: this.ports.peers(),
+    })
+  }
+
+  /**
+   * Writes all that is unflushed, fsyncs, and says in the meta row that the node was closed in order. Calls
+   * back when that is done, or with the error of the store. Nothing may be noted after it.
+   */
+  drain(done: (error: Error | undefined) => void): void {
+    if (this.failed !== undefined) return done(this.failed)
+    this.closing = done
+    this.flushDue = 0
+    this.pump()
+  }
+
+  /** The last batch of an orderly end: everything before it is in the store, so it alone may say "clean". */
+  private finish(): boolean {
+    if (this.closing === undefined || this.committing || this.storage.memory.dirtyObjects > 0) return false
+    if (this.wanted.size > 0 || this.gates.length > 0) return false
+    const done = this.closing
+    this.sequence++
+    this.committing = true
+    const meta = this.meta()
+    this.storage.store.commit([{ row: metaRow, value: meta }], 'disk', (error) => {
+      if (error === undefined) this.storage.highWater.note(this.ports.life.incarnation, this.sequence)
+      else this.failed = error
+      done(error)
+    })
+    return true
+  }
+
+  private committed(
+    error: Error | undefined,
+    taken: readonly Taken[],
+    gates: readonly Gate[],
+    level: CommitLevel,
+    flushEnds: boolean,
+  ): void {
+    this.committing = false
+    if (error !== undefined) {
+      this.failed = error
+      for (const gate of gates) this.release(gate.otherwise)
+      for (const gate of this.gates) this.release(gate.otherwise)
+      this.gates = []
+      if (this.closing === undefined) this.ports.fatal(error)
+      else this.closing(error)
+      return
+    }
+    this.counters.commits++
+    if (level === 'disk') this.counters.syncs++
+    this.counters.flushed += taken.length
+    const { memory, highWater } = this.storage
+    for (const { key, hash, token } of taken) memory.markClean(key, hash, token)
+    highWater.note(this.ports.life.incarnation, this.sequence)
+    for (const gate of gates) this.release(gate.envelope)
+    if (flushEnds) this.flushDone(this.ports.now())
+    this.pump()
+    this.ports.wake()
+  }
+}

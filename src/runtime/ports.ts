@@ -1,0 +1,75 @@
+// What a host is given by whoever runs it, a worker thread or the simulated world: time, randomness, the
+// way to other threads, memory and store. Nothing in runtime/ reaches for any of these by itself.
+
+import type { CatchUp } from '../actors/actor.js'
+import type { Random } from '../base/random.js'
+import type { Incarnation, Key, Millis, NodeId } from '../base/units.js'
+import type { Envelope } from '../protocol/envelope.js'
+import type { Store } from '../storage/store.js'
+import type { Stamp } from '../versions/object.js'
+
+/** The node's objects in memory (storage/object-buffer): bytes by key, unflushed ones kept until flushed. */
+export interface Memory {
+  /** A view, good until the next put. */
+  get(key: Key, hash: number): Uint8Array | undefined
+  has(key: Key, hash: number): boolean
+  /** False when everything in it is unflushed and there is no room. */
+  put(key: Key, hash: number, value: Uint8Array, state: 'clean' | 'dirty' | 'volatile'): boolean
+  /** Hands out the current bytes of one unflushed object to be written; undefined when it is flushed already. */
+  take(key: Key, hash: number): { readonly value: Uint8Array; readonly token: number } | undefined
+  /** Hands out the oldest unflushed objects that are not handed out already. */
+  nextDirty(
+    countMax: number,
+    bytesMax: number,
+    take: (key: Key, hash: number, value: Uint8Array, token: number) => void,
+  ): number
+  /** What was handed out is in the store; it stays unflushed when it was overwritten since. */
+  markClean(key: Key, hash: number, token: number): void
+  readonly dirtyBytes: number
+  readonly dirtyObjects: number
+  readonly capacityBytes: number
+  /** True while memory holds everything that the store holds: then what is not here does not exist. */
+  complete: boolean
+}
+
+/** What is kept by another way than the store, to notice that the store lost something. */
+export interface HighWater {
+  note(incarnation: Incarnation, sequence: number): void
+}
+
+export interface HostStorage {
+  readonly memory: Memory
+  readonly store: Store
+  readonly highWater: HighWater
+  /** The last batch number that an earlier life committed. */
+  readonly sequence: number
+}
+
+/** One life of a node, as recovery found it (storage/recovery). */
+export interface Life {
+  readonly incarnation: Incarnation
+  readonly stampFloor: Stamp
+  readonly catchUp: CatchUp | undefined
+}
+
+export type Posted = 'sent' | 'full' | 'dead'
+
+export interface HostPorts {
+  readonly thread: NodeId
+  /** A clock that only goes forward, the same on every thread. */
+  readonly now: () => Millis
+  readonly wall: () => Millis
+  readonly random: Random
+  /** Sends to another thread. */
+  readonly post: (envelope: Envelope) => Posted
+  /** Envelopes to a client or the machine on this thread. */
+  readonly outside: (envelope: Envelope) => void
+  /** Something is to be done although no message came: a disk answered. */
+  readonly wake: () => void
+  /** The store failed: this life must end. */
+  readonly fatal: (error: Error) => void
+  readonly life: Life
+  readonly storage: HostStorage | undefined
+  /** The last batch that each node has reported, by node number: kept for them in case they forget. */
+  readonly peers: () => readonly number[]
+}

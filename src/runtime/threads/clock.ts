@@ -1,0 +1,13 @@
+// The two clocks of a thread. `now` only goes forward and means the same on every thread of the process
+// (CLOCK_MONOTONIC), so deadlines can travel; performance.now() begins anew in each worker. `wall` may jump.
+
+import type { Millis } from '../../base/units.js'
+
+export function now(): Millis {
+  const [seconds, nanoseconds] = process.hrtime()
+  return seconds * 1000 + nanoseconds / 1e6
+}
+
+export function wall(): Millis {
+  return Date.now()
+}

@@ -1,0 +1,237 @@
+// The machine under the cluster: begins and ends the threads of nodes, and watches their hearts. It carries
+// out what the supervisor decides and tells it what happened; it decides nothing.
+//
+// Each life of a node is one task of a Piscina pool of one thread. Before a thread is ended its life is
+// declared dead in shared memory: receivers drop what it still manages to say (the fence).
+
+import { MessageChannel, type Worker } from 'node:worker_threads'
+import { Piscina } from 'piscina'
+import { RingspunError } from '../../base/errors.js'
+import type { Millis, NodeId } from '../../base/units.js'
+import type { Ring } from '../../ring/ring.js'
+import { ringToJson } from '../../ring/ring.js'
+import { StatusTable } from '../status-table.js'
+import { now } from './clock.js'
+import { type BeginReport, type OpenReport, type RemoteControl, wrapControl } from './control.js'
+import type { NodeTask } from './node-thread.js'
+import { heartbeatMs, slowMs } from './reporting.js'
+import type { SharedState } from './shared.js'
+
+/** The longest that opening a store may take: RocksDB replays its log at about 2 microseconds a record. */
+const openMsMax: Millis = 120_000
+const drainMsMax: Millis = 60_000
+
+export interface MachineOptions {
+  readonly ring: Ring
+  readonly nodes: readonly NodeId[]
+  readonly copies: () => number
+  readonly nodeDirectory: ((node: NodeId) => string) | undefined
+  readonly newborn: boolean
+  readonly messageBytesMax: number
+}
+
+export interface MachineEvents {
+  readonly ready: (node: NodeId, generation: number, report: BeginReport) => void
+  readonly exited: (node: NodeId, generation: number, error: Error | undefined) => void
+  readonly slow: (node: NodeId, silentMs: Millis) => void
+  readonly brisk: (node: NodeId) => void
+}
+
+interface Life {
+  readonly generation: number
+  readonly pool: Piscina
+  readonly control: RemoteControl
+  /** Resolves when the thread is gone, and with it its hold on the store. */
+  readonly gone: Promise<void>
+  readonly worker: Worker | undefined
+  begun: boolean
+  ending: boolean
+}
+
+export class Machine {
+  readonly status: StatusTable
+  private readonly shared: SharedState
+  private readonly options: MachineOptions
+  private readonly events: MachineEvents
+  private readonly lives = new Map<NodeId, Life>()
+  private readonly slow = new Set<NodeId>()
+  /** Whether the last life of a node that had begun was complete at its end; absent before the first. */
+  private readonly wasComplete = new Map<NodeId, boolean>()
+  private readonly watch: NodeJS.Timeout
+  private closing = false
+
+  constructor(shared: SharedState, options: MachineOptions, events: MachineEvents) {
+    this.shared = shared
+    this.status = new StatusTable(shared.status)
+    this.options = options
+    this.events = events
+    this.watch = setInterval(() => this.watchHearts(), heartbeatMs)
+    this.watch.unref()
+  }
+
+  /** Begins all nodes: every store is opened before any of them takes up work, so that each can be told what the others remember of it. */
+  async openAll(): Promise<void> {
+    const { nodes } = this.options
+    const reports = await Promise.all(nodes.map((node) => this.openNode(node)))
+    const begun = nodes.map((node) => {
+      let seen = 0
+      for (const report of reports) seen = Math.max(seen, report.meta?.peers[node] ?? 0)
+      return this.beginNode(node, seen)
+    })
+    await Promise.all(begun)
+  }
+
+  /** Begins a node anew after its death. Failures are reported as exits. */
+  async spawn(node: NodeId): Promise<void> {
+    if (this.closing) return
+    try {
+      await this.openNode(node)
+      await this.beginNode(node, this.status.counter(node, 'sequence'))
+    } catch (error) {
+      // The exit of the thread reports it; a thread that did not exit is ended.
+      this.kill(node, error as Error)
+    }
+  }
+
+  private async openNode(node: NodeId): Promise<OpenReport> {
+    await this.lives.get(node)?.gone
+    const life = this.begin(node)
+    return life.control.call((control) => control.open(), openMsMax)
+  }
+
+  private async beginNode(node: NodeId, peersSaw: number): Promise<void> {
+    const life = this.lives.get(node) as Life
+    const report = await life.control.call((control) => control.begin(peersSaw), openMsMax)
+    if (life.ending) throw new RingspunError('node-failed', `node ${node} ended while it began`, { node })
+    life.begun = true
+    this.status.setState(node, 'up')
+    this.events.ready(node, life.generation, report)
+  }
+
+  private begin(node: NodeId): Life {
+    const generation = this.status.begin(node)
+    this.status.setState(node, 'starting')
+    const { port1, port2 } = new MessageChannel()
+    const pool = new Piscina({
+      filename: new URL('./node-thread.js', import.meta.url).href,
+      minThreads: 1,
+      maxThreads: 1,
+      concurrentTasksPerWorker: 1,
+      atomics: 'disabled',
+    })
+    // Piscina reports here what no task can be blamed for; the exit of the thread says the rest.
+    pool.on('error', () => {})
+    const worker = pool.threads[0]
+    const gone = new Promise<void>((resolve) => {
+      if (worker === undefined) resolve()
+      else worker.once('exit', () => resolve())
+    })
+    const control = wrapControl(port1)
+    const life: Life = { generation, pool, control, gone, worker, begun: false, ending: false }
+    this.lives.set(node, life)
+    const done = pool.run(this.task(node, generation, port2), { transferList: [port2] })
+    done.then(
+      () => this.ended(node, life, undefined),
+      (error: Error) => this.ended(node, life, error),
+    )
+    return life
+  }
+
+  private task(node: NodeId, generation: number, port: NodeTask['port']): NodeTask {
+    const { options } = this
+    const wasComplete = this.wasComplete.get(node)
+    return {
+      node,
+      generation,
+      shared: this.shared,
+      port,
+      ring: ringToJson(options.ring),
+      copies: options.copies(),
+      dir: options.nodeDirectory?.(node),
+      newborn: options.newborn && wasComplete === undefined,
+      predecessor: wasComplete === undefined ? undefined : { wasComplete },
+      messageBytesMax: options.messageBytesMax,
+    }
+  }
+
+  /** The task of a life has ended, by itself or because its thread did. */
+  private async ended(node: NodeId, life: Life, error: Error | undefined): Promise<void> {
+    if (life.ending && error === undefined) return
+    life.ending = true
+    this.fence(node, life)
+    life.control.end(new RingspunError('node-failed', `node ${node} has ended`, { node }, error))
+    await life.pool.destroy()
+    await life.gone
+    this.slow.delete(node)
+    this.events.exited(node, life.generation, error)
+  }
+
+  private fence(node: NodeId, life: Life): void {
+    if (life.begun && !this.status.isAlive(node, life.generation)) return
+    if (life.begun) this.wasComplete.set(node, this.status.isComplete(node))
+    this.status.fence(node, life.generation)
+    this.status.setState(node, this.closing ? 'draining' : 'dead')
+  }
+
+  /** Ends the thread of a node at once, as a crash would. */
+  kill(node: NodeId, _reason?: Error): void {
+    const life = this.lives.get(node)
+    if (life === undefined || life.ending) return
+    this.fence(node, life)
+    void life.worker?.terminate()
+  }
+
+  /** Asks a node something over its control. */
+  control(node: NodeId): RemoteControl | undefined {
+    return this.lives.get(node)?.control
+  }
+
+  /** An orderly end of all nodes: flushed, fsynced, closed. Answers the errors of those that could not. */
+  async drainAll(): Promise<Error[]> {
+    this.closing = true
+    clearInterval(this.watch)
+    const errors: Error[] = []
+    await Promise.all(
+      [...this.lives].map(async ([node, life]) => {
+        if (life.ending) return life.gone
+        try {
+          if (life.begun) await life.control.call((control) => control.drain(), drainMsMax)
+        } catch (error) {
+          errors.push(error as Error)
+        }
+        life.ending = true
+        this.status.fence(node, life.generation)
+        life.control.end(new RingspunError('closed', 'the cluster is closed'))
+        await life.pool.destroy()
+        await life.gone
+      }),
+    )
+    return errors
+  }
+
+  /** Ends every thread as it is. Crash-only: what was promised is safe. */
+  async destroyAll(): Promise<void> {
+    this.closing = true
+    clearInterval(this.watch)
+    for (const [node, life] of this.lives) {
+      if (!life.ending) this.fence(node, life)
+      life.ending = true
+      life.control.end(new RingspunError('closed', 'the cluster is closed'))
+    }
+    await Promise.all([...this.lives.values()].map((life) => life.pool.destroy()))
+  }
+
+  private watchHearts(): void {
+    const at = now()
+    for (const [node, life] of this.lives) {
+      if (!life.begun || life.ending) continue
+      const silentMs = at - this.status.lastBeat(node)
+      if (silentMs > slowMs && !this.slow.has(node)) {
+        this.slow.add(node)
+        this.events.slow(node, silentMs)
+      } else if (silentMs <= slowMs && this.slow.delete(node)) {
+        this.events.brisk(node)
+      }
+    }
+  }
+}

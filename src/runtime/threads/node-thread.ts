@@ -1,0 +1,261 @@
+// The life of a node: one Piscina task. It opens the store, takes over the memory of its predecessor, finds
+// out what it may lack, draws a new incarnation and has it on disk before it issues the first dot; then it
+// runs its host until it is drained or dies.
+//
+// Invariant: crash-only. Whatever goes wrong in here ends the thread; nothing tries to go on.
+
+import { randomBytes } from 'node:crypto'
+import { type MessagePort, threadId } from 'node:worker_threads'
+import { seededRandom } from '../../base/random.js'
+import type { Incarnation, NodeId } from '../../base/units.js'
+import { singleAddress } from '../../protocol/address.js'
+import { type RingJson, ringFromJson } from '../../ring/ring.js'
+import { openHighWater } from '../../storage/high-water.js'
+import { createMemoryStore } from '../../storage/memory-store.js'
+import { decodeMeta, encodeMeta, type Meta, metaRow } from '../../storage/meta.js'
+import { ObjectBuffer } from '../../storage/object-buffer.js'
+import { assess, type Verdict } from '../../storage/recovery.js'
+import { openRocksStore } from '../../storage/rocksdb-store.js'
+import type { Store } from '../../storage/store.js'
+import { looksWhole } from '../../versions/object-codec.js'
+import { Host } from '../host.js'
+import type { HighWater, HostPorts } from '../ports.js'
+import { now, wall } from './clock.js'
+import { type BeginReport, exposeControl, type NodeControl, type OpenReport } from './control.js'
+import { Loop } from './loop.js'
+import { beginReporting } from './reporting.js'
+import type { SharedState } from './shared.js'
+import { Transport } from './transport.js'
+
+export interface NodeTask {
+  readonly node: NodeId
+  readonly generation: number
+  readonly shared: SharedState
+  readonly port: MessagePort
+  readonly ring: RingJson
+  /** The largest n of any bucket. */
+  readonly copies: number
+  /** Directory of the node; undefined keeps everything in memory. */
+  readonly dir: string | undefined
+  readonly newborn: boolean
+  /** Set when an earlier life of this process left its memory; whether it had been complete. */
+  readonly predecessor: { readonly wasComplete: boolean } | undefined
+  readonly messageBytesMax: number
+}
+
+/** The Piscina task: resolves when the node has been drained, rejects when it failed. */
+export default function live(task: NodeTask): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const node = new NodeThread(task, resolve, reject)
+    exposeControl(node.control, task.port)
+    task.port.start()
+  })
+}
+
+const memoryHighWater: HighWater & { sync(): void; close(): void } = { note() {}, sync() {}, close() {} }
+
+class NodeThread {
+  readonly control: NodeControl
+  private readonly task: NodeTask
+  private readonly memory: ObjectBuffer
+  private readonly finished: () => void
+  private readonly failed: (error: Error) => void
+  private store: Store | undefined
+  private highWater: (HighWater & { sync(): void; close(): void }) | undefined
+  private meta: Meta | undefined
+  private highWaterFound: number | undefined
+  private host: Host | undefined
+  private loop: Loop | undefined
+  private stopReporting: () => void = () => {}
+
+  constructor(task: NodeTask, finished: () => void, failed: (error: Error) => void) {
+    this.task = task
+    this.finished = finished
+    this.failed = failed
+    this.memory = new ObjectBuffer(task.shared.memories[task.node] as SharedArrayBuffer)
+    this.control = {
+      open: () => this.open(),
+      begin: (peersSaw) => this.begin(peersSaw),
+      drain: () => this.drain(),
+      stall: async (ms) => {
+        // After the answer, so that the caller need not wait for the stall.
+        setImmediate(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms))
+      },
+      crash: async () => {
+        setImmediate(() => {
+          throw new Error('crashed on purpose')
+        })
+      },
+    }
+  }
+
+  private async open(): Promise<OpenReport> {
+    const { dir } = this.task
+    let store: Store
+    if (dir === undefined) {
+      store = createMemoryStore((task) => setImmediate(task))
+      this.highWater = memoryHighWater
+    } else {
+      store = await openStore(dir)
+      const opened = openHighWater(`${dir}/high-water`)
+      this.highWaterFound = opened.last?.sequence
+      this.highWater = opened
+    }
+    this.store = store
+    this.meta = await readMeta(store)
+    return { threadId, meta: this.meta, highWater: this.highWaterFound }
+  }
+
+  private async begin(peersSaw: number): Promise<BeginReport> {
+    const { task, memory } = this
+    const store = this.store as Store
+    const adoption = task.predecessor && memory.adopt((_key, hash, value) => looksWhole(value, hash))
+    const verdict = this.verdict(peersSaw, adoption?.dropped ?? 0)
+    if (task.predecessor === undefined) memory.complete = task.newborn || task.dir === undefined
+    const incarnation = newIncarnation()
+    const sequence = Math.max(this.meta?.sequence ?? 0, this.highWaterFound ?? 0, peersSaw) + 1
+    const stampFloor = Math.max(this.meta?.stampFloor ?? 0, wall() * 2048)
+    const meta: Meta = {
+      incarnation,
+      sequence,
+      flushedTo: this.meta?.flushedTo ?? 0,
+      stampFloor: stampFloor + 60_000 * 2048,
+      clean: false,
+      owing: verdict.since,
+      peers: this.meta?.peers ?? [],
+    }
+    await commitMeta(store, meta)
+    this.highWater?.note(incarnation, sequence)
+    this.run(verdict, incarnation, stampFloor, sequence)
+    return { complete: verdict.since === undefined, amnesia: verdict.amnesia, reason: verdict.reason }
+  }
+
+  private verdict(peersSaw: number, dropped: number): Verdict {
+    const { task } = this
+    const adopted = task.predecessor && { dropped, wasComplete: task.predecessor.wasComplete }
+    if (task.dir === undefined) {
+      // Without a store the memory of the predecessor is all there is: whole, or to be asked for again.
+      const whole = adopted === undefined ? task.newborn : adopted.wasComplete && dropped === 0
+      return { since: whole ? undefined : 0, amnesia: false, reason: 'kept in memory only' }
+    }
+    return assess({
+      newborn: task.newborn,
+      meta: this.meta,
+      highWater: this.highWaterFound,
+      peersSaw,
+      adopted,
+    })
+  }
+
+  private run(verdict: Verdict, incarnation: Incarnation, stampFloor: number, sequence: number): void {
+    const { task } = this
+    const transport = new Transport(task.shared, task.node, task.generation, task.messageBytesMax)
+    const ports: HostPorts = {
+      thread: task.node,
+      now,
+      wall,
+      random: seededRandom(randomBytes(4).readUInt32LE(0), task.node),
+      post: (envelope) => transport.post(envelope),
+      outside: () => {},
+      wake: () => this.loop?.wake(),
+      fatal: (error) => this.fail(error),
+      life: {
+        incarnation,
+        stampFloor,
+        catchUp: verdict.since === undefined ? undefined : { since: verdict.since, copies: task.copies },
+      },
+      storage: {
+        memory: this.memory,
+        store: this.store as Store,
+        highWater: this.highWater as HighWater,
+        sequence,
+      },
+      peers: () => transport.status.sequences(),
+    }
+    const host = new Host(ports, { supervisor: false })
+    const self = singleAddress('host', task.node)
+    const ring = ringFromJson(task.ring)
+    host.receive({ to: self, from: self, request: 0, deadline: 0, message: { type: 'ring-changed', ring } })
+    this.host = host
+    this.loop = new Loop(task.shared, task.node, host, transport, (error) => this.fail(error))
+    this.stopReporting = beginReporting(transport.status, task.node, host, this.memory, () =>
+      this.highWater?.sync(),
+    )
+    this.loop.wake()
+  }
+
+  private async drain(): Promise<void> {
+    const { host, store } = this
+    if (host?.journal !== undefined && store !== undefined) {
+      const { journal } = host
+      await new Promise<void>((resolve, reject) => {
+        journal.drain((error) => (error === undefined ? resolve() : reject(error)))
+      })
+    }
+    this.loop?.stop()
+    this.stopReporting()
+    if (store !== undefined) await closeStore(store)
+    this.highWater?.sync()
+    this.highWater?.close()
+    // After the answer has left: the port closes with the task.
+    setImmediate(() => {
+      this.task.port.close()
+      this.finished()
+    })
+  }
+
+  private fail(error: Error): void {
+    this.loop?.stop()
+    this.stopReporting()
+    this.failed(error)
+    // Crash-only: an error that nobody catches ends the thread, and with it every handle of the store.
+    setImmediate(() => {
+      throw error
+    })
+  }
+}
+
+/** 53 random bits, never 0: see docs/decisions/incarnation.md for why that is enough. */
+function newIncarnation(): Incarnation {
+  const bytes = randomBytes(8)
+  return (bytes.readUInt32LE(0) & 0x1f_ffff) * 0x1_0000_0000 + bytes.readUInt32LE(4) || 1
+}
+
+function openStore(dir: string): Promise<Store> {
+  return new Promise((resolve, reject) => {
+    openRocksStore(`${dir}/objects`, {}, (error, store) => {
+      if (error !== undefined || store === undefined) reject(error)
+      else resolve(store)
+    })
+  })
+}
+
+function closeStore(store: Store): Promise<void> {
+  return new Promise((resolve, reject) => {
+    store.close((error) => (error === undefined ? resolve() : reject(error)))
+  })
+}
+
+function readMeta(store: Store): Promise<Meta | undefined> {
+  return new Promise((resolve, reject) => {
+    store.read([metaRow], (error, [row]) => {
+      if (error !== undefined) return reject(error)
+      if (row === undefined) return resolve(undefined)
+      if (row instanceof Error) return reject(row)
+      try {
+        resolve(decodeMeta(row))
+      } catch {
+        // A damaged meta row says nothing: the node has lost its memory.
+        resolve(undefined)
+      }
+    })
+  })
+}
+
+function commitMeta(store: Store, meta: Meta): Promise<void> {
+  return new Promise((resolve, reject) => {
+    store.commit([{ row: metaRow, value: encodeMeta(meta) }], 'disk', (error) =>
+      error === undefined ? resolve() : reject(error),
+    )
+  })
+}

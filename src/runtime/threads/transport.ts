@@ -1,0 +1,97 @@
+// Envelopes between threads: encoded into the mailbox of the pair, published once per turn, and the bell of
+// the other thread rung once if it sleeps. Requests are refused when a mailbox is full; answers never are,
+// since their number is bounded by the requests that were admitted.
+
+import { Malformed, Writer } from '../../base/bytes.js'
+import { limits } from '../../base/limits.js'
+import type { NodeId } from '../../base/units.js'
+import { decodeEnvelope, encodeEnvelope } from '../../protocol/codec.js'
+import { type Envelope, refusalOf } from '../../protocol/envelope.js'
+import { MailboxReader, MailboxWriter } from '../mailbox.js'
+import type { Posted } from '../ports.js'
+import { StatusTable } from '../status-table.js'
+import { ring } from './doorbell.js'
+import type { SharedState } from './shared.js'
+
+/** Bytes that one turn takes from one mailbox. */
+const gatherBytes = 1024 * 1024
+
+export class Transport {
+  readonly status: StatusTable
+  private readonly generation: number
+  private readonly bells: SharedArrayBuffer
+  private readonly writers: (MailboxWriter | undefined)[] = []
+  private readonly readers: (MailboxReader | undefined)[] = []
+  private readonly peers: NodeId[] = []
+  private readonly scratch = new Writer(64 * 1024)
+  /** Messages that could not be read; a broken peer, counted and dropped. */
+  damaged = 0
+
+  constructor(shared: SharedState, thread: NodeId, generation: number, messageBytesMax: number) {
+    this.generation = generation
+    this.status = new StatusTable(shared.status)
+    this.bells = shared.bells
+    for (let other = 0; other < shared.mailboxes.length; other++) {
+      const out = shared.mailboxes[thread]?.[other]
+      const into = shared.mailboxes[other]?.[thread]
+      if (out === undefined || into === undefined) continue
+      this.peers.push(other)
+      this.writers[other] = new MailboxWriter(out, limits.outboxBytesMax)
+      this.readers[other] = new MailboxReader(into, messageBytesMax)
+    }
+  }
+
+  post(envelope: Envelope): Posted {
+    const to = envelope.to.node
+    const writer = this.writers[to]
+    const generation = this.status.generation(to)
+    if (writer === undefined || !this.status.isAlive(to, generation)) return 'dead'
+    const { scratch } = this
+    scratch.reset()
+    encodeEnvelope(scratch, envelope)
+    if (refusalOf(envelope.message, 'overloaded') === undefined) {
+      writer.pushAlways(this.generation, generation, scratch.bytes, 0, scratch.length)
+      return 'sent'
+    }
+    const pushed = writer.push(this.generation, generation, scratch.bytes, 0, scratch.length)
+    return pushed === 'full' ? 'full' : 'sent'
+  }
+
+  /** Takes in what the mailboxes hold, a bounded part of each. */
+  gather(receive: (envelope: Envelope) => void): void {
+    for (const peer of this.peers) {
+      const reader = this.readers[peer] as MailboxReader
+      if (reader.isEmpty()) continue
+      const generation = this.status.generation(peer)
+      // The fence: a life that was declared dead is heard no more, whatever it still managed to write.
+      const heard = this.status.isAlive(peer, generation) ? generation : -1
+      reader.drain(limits.turnMessagesMax, gatherBytes, this.generation, heard, (bytes, start, end) => {
+        try {
+          receive(decodeEnvelope(bytes, start, end))
+        } catch (error) {
+          if (!(error instanceof Malformed)) throw error
+          this.damaged++
+        }
+      })
+    }
+  }
+
+  /** Makes visible what was posted and wakes who sleeps; true when something still waits for room. */
+  publish(): boolean {
+    let backlog = false
+    for (const peer of this.peers) {
+      const writer = this.writers[peer] as MailboxWriter
+      if (writer.queuedFrames > 0) {
+        if (!this.status.isAlive(peer, this.status.generation(peer))) writer.dropQueued()
+        else if (!writer.flush()) backlog = true
+      }
+      if (writer.publish()) ring(this.bells, peer)
+    }
+    return backlog
+  }
+
+  isEmpty(): boolean {
+    for (const peer of this.peers) if (!(this.readers[peer] as MailboxReader).isEmpty()) return false
+    return true
+  }
+}

@@ -1,0 +1,136 @@
+// One step of a node: gather, read, decide, commit, release. This file is the turn as actors see it; the
+// host runs it. What an actor sends is noted here and leaves after its writes are in the node's buffer
+// ('memory'), or with the batch that makes them durable (journal).
+
+import type { RowsWanted, Turn } from '../actors/actor.js'
+import { unreadable } from '../actors/actor.js'
+import { Malformed } from '../base/bytes.js'
+import { limits } from '../base/limits.js'
+import type { Incarnation, Key, Millis, Partition, RequestId } from '../base/units.js'
+import type { Address, Kind } from '../protocol/address.js'
+import type { Envelope, Message, Protocol } from '../protocol/envelope.js'
+import type { Level } from '../protocol/write.js'
+import { isVolatile } from '../versions/mode.js'
+import type { Stamp, StoredObject } from '../versions/object.js'
+import { decodeObject, encodeObject } from '../versions/object-codec.js'
+import type { Journal } from './journal.js'
+import type { HostPorts } from './ports.js'
+import type { Timers } from './timers.js'
+import type { Walks } from './walks.js'
+
+/** What the store answered for a key that is not in memory, good for the turn that it was fetched for. */
+export type FetchedRows = Map<Key, Uint8Array | Error | undefined>
+
+export class HostTurn implements Turn {
+  now: Millis = 0
+  wall: Millis = 0
+  overloaded = false
+  /** Who is deciding: the sender of what is sent. */
+  self!: Address
+  /** Noted for release, in order. */
+  readonly outbox: Envelope[] = []
+  fetched: FetchedRows | undefined
+  readonly incarnation: Incarnation
+  readonly stampFloor: Stamp
+  readonly catchUp: Turn['catchUp']
+  private readonly ports: HostPorts
+  private readonly timers: Timers
+  private readonly journal: Journal | undefined
+  private readonly walks: Walks | undefined
+
+  constructor(ports: HostPorts, timers: Timers, journal: Journal | undefined, walks: Walks | undefined) {
+    this.ports = ports
+    this.timers = timers
+    this.journal = journal
+    this.walks = walks
+    this.incarnation = ports.life.incarnation
+    this.stampFloor = ports.life.stampFloor
+    this.catchUp = ports.life.catchUp
+  }
+
+  begin(): void {
+    this.now = this.ports.now()
+    this.wall = this.ports.wall()
+    const memory = this.ports.storage?.memory
+    if (memory === undefined) return
+    const most = Math.min(limits.dirtyBytesMax, memory.capacityBytes / 2)
+    this.overloaded = memory.dirtyBytes > most
+  }
+
+  random(): number {
+    return this.ports.random()
+  }
+
+  send<K extends Kind>(
+    to: Address<K>,
+    message: Protocol[K],
+    request: RequestId = 0,
+    deadline: Millis = 0,
+  ): void {
+    this.outbox.push({ to, from: this.self, request, deadline, message })
+  }
+
+  sendDurable<K extends Kind>(
+    level: Level,
+    to: Address<K>,
+    message: Protocol[K],
+    otherwise: Protocol[K],
+    request: RequestId,
+  ): void {
+    const envelope = this.envelope(to, message, request)
+    if (level === 'memory' || this.journal === undefined) this.outbox.push(envelope)
+    else this.journal.gate(level, envelope, this.envelope(to, otherwise, request))
+  }
+
+  private envelope(to: Address, message: Message, request: RequestId): Envelope {
+    return { to, from: this.self, request, deadline: 0, message }
+  }
+
+  forward<K extends Kind>(envelope: Envelope, to: Address<K>): void {
+    this.outbox.push({ ...envelope, to })
+  }
+
+  after<K extends Kind>(delay: Millis, to: Address<K>, message: Protocol[K]): void {
+    this.timers.arm(this.now + delay, this.envelope(to, message, 0))
+  }
+
+  get(key: Key, hash: number): StoredObject | undefined | typeof unreadable {
+    const bytes = this.bytesOf(key, hash)
+    if (bytes === undefined) return undefined
+    if (bytes instanceof Error) return unreadable
+    try {
+      return decodeObject(bytes, hash)
+    } catch (error) {
+      if (error instanceof Malformed) return unreadable
+      throw error
+    }
+  }
+
+  private bytesOf(key: Key, hash: number): Uint8Array | Error | undefined {
+    const view = this.ports.storage?.memory.get(key, hash)
+    // A copy: the view is of the buffer, which the writes of this turn may reorder.
+    if (view !== undefined) return Buffer.from(view)
+    return this.fetched?.get(key)
+  }
+
+  put(partition: Partition, key: Key, hash: number, object: StoredObject, level: Level): void {
+    const memory = this.ports.storage?.memory
+    if (memory === undefined) throw new Error('invariant broken: a host without storage was asked to store')
+    const encoded = object.encoded ?? encodeObject(object, hash)
+    const volatile = isVolatile(object)
+    if (!memory.put(key, hash, encoded, volatile ? 'volatile' : 'dirty')) {
+      throw new Error('invariant broken: the object buffer is full of unflushed objects')
+    }
+    this.fetched?.delete(key)
+    if (volatile) this.walks?.noteVolatile(partition, key)
+    else if (level !== 'memory') this.journal?.note(key, hash, level)
+  }
+
+  persist(_partition: Partition, key: Key, hash: number, level: Level): void {
+    if (level !== 'memory') this.journal?.note(key, hash, level)
+  }
+
+  walk(wanted: RowsWanted): void {
+    this.walks?.begin(wanted)
+  }
+}

@@ -1,0 +1,150 @@
+// Long walks over a partition, page by page: rows of the store, with what memory holds newer in their place,
+// and the keys of buckets that are kept in memory only. The first page of a walk waits until what was
+// unflushed when the walk began is in the store, so that a key that was there throughout is seen.
+
+import type { RowsWanted } from '../actors/actor.js'
+import { Malformed } from '../base/bytes.js'
+import { limits } from '../base/limits.js'
+import type { Key, Partition } from '../base/units.js'
+import type { Envelope } from '../protocol/envelope.js'
+import type { RowsRead, WalkedRow } from '../protocol/walk.js'
+import { objectRow, type Row, type RowKey } from '../storage/store.js'
+import type { Stamp } from '../versions/object.js'
+import { decodeObject } from '../versions/object-codec.js'
+import type { Journal } from './journal.js'
+import type { HostPorts, HostStorage } from './ports.js'
+
+/** Characters before the key in the row of an object. */
+const rowPrefixLength = objectRow(0, '' as Key).length
+
+export class Walks {
+  private readonly ports: HostPorts
+  private readonly storage: HostStorage
+  private readonly journal: Journal
+  private readonly hashOf: (key: Key) => number
+  private readonly deliver: (envelope: Envelope) => void
+  private readonly volatile = new Map<Partition, Set<Key>>()
+
+  constructor(
+    ports: HostPorts,
+    storage: HostStorage,
+    journal: Journal,
+    hashOf: (key: Key) => number,
+    deliver: (envelope: Envelope) => void,
+  ) {
+    this.ports = ports
+    this.storage = storage
+    this.journal = journal
+    this.hashOf = hashOf
+    this.deliver = deliver
+  }
+
+  /** A key that no store will ever list. */
+  noteVolatile(partition: Partition, key: Key): void {
+    let keys = this.volatile.get(partition)
+    if (keys === undefined) {
+      keys = new Set()
+      this.volatile.set(partition, keys)
+    }
+    keys.add(key)
+  }
+
+  begin(wanted: RowsWanted): void {
+    if (wanted.after !== '') this.read(wanted)
+    else this.journal.barrier(wanted.begunAt, () => this.read(wanted))
+  }
+
+  private read(wanted: RowsWanted): void {
+    const { partition } = wanted.vnode
+    const from = wanted.after > wanted.prefix ? wanted.after : wanted.prefix
+    const after = objectRow(partition, from as Key)
+    this.storage.store.walk(after, endOf(partition, wanted.prefix), wanted.limit, (error, rows) => {
+      if (error === undefined) this.answer(wanted, this.page(wanted, rows))
+      else this.answer(wanted, { type: 'rows-read', rows: [], next: undefined, failed: true })
+      this.ports.wake()
+    })
+  }
+
+  private answer(wanted: RowsWanted, message: RowsRead): void {
+    this.deliver({ to: wanted.vnode, from: wanted.vnode, request: wanted.request, deadline: 0, message })
+  }
+
+  private page(wanted: RowsWanted, rows: readonly Row[]): RowsRead {
+    const stored = new Map<Key, Uint8Array | undefined>()
+    for (const row of rows) stored.set(row.row.slice(rowPrefixLength) as Key, row.value)
+    const lastStored = rows.length < wanted.limit ? undefined : rows.at(-1)?.row.slice(rowPrefixLength)
+    for (const key of this.volatileKeys(wanted, lastStored)) stored.set(key, undefined)
+    const keys = [...stored.keys()].sort(byBytes)
+    const page: WalkedRow[] = []
+    let bytes = 0
+    let last: string | undefined
+    let cut = false
+    for (const key of keys) {
+      if (page.length >= wanted.limit || (bytes >= limits.walkBytesMax && page.length > 0)) {
+        cut = true
+        break
+      }
+      last = key
+      const object = this.current(wanted, key, stored.get(key))
+      if (object === undefined) continue
+      page.push({ key, object })
+      bytes += object.length + key.length
+    }
+    return { type: 'rows-read', rows: page, next: cut ? last : lastStored, failed: false }
+  }
+
+  private volatileKeys(wanted: RowsWanted, last: string | undefined): Key[] {
+    const keys = this.volatile.get(wanted.vnode.partition)
+    if (keys === undefined) return []
+    const found: Key[] = []
+    for (const key of keys) {
+      if (!key.startsWith(wanted.prefix) || key <= wanted.after) continue
+      if (last !== undefined && key > last) continue
+      if (this.storage.memory.has(key, this.hashOf(key))) found.push(key)
+      else keys.delete(key)
+    }
+    return found
+  }
+
+  /** The newest bytes of a row, or undefined when it is older than what is asked for. */
+  private current(wanted: RowsWanted, key: Key, stored: Uint8Array | undefined): Uint8Array | undefined {
+    const hash = this.hashOf(key)
+    const view = this.storage.memory.get(key, hash)
+    const bytes = view === undefined ? stored : Buffer.from(view)
+    if (bytes === undefined || wanted.since === 0) return bytes
+    return newestStamp(bytes, hash) >= wanted.since ? bytes : undefined
+  }
+}
+
+/** A damaged row counts as new: it is for the reader to find out. */
+function newestStamp(bytes: Uint8Array, hash: number): Stamp {
+  try {
+    let newest = 0
+    for (const sibling of decodeObject(bytes, hash).siblings) {
+      if (sibling.stamp > newest) newest = sibling.stamp
+    }
+    return newest
+  } catch (error) {
+    if (error instanceof Malformed) return Number.POSITIVE_INFINITY
+    throw error
+  }
+}
+
+/** The row after the last one with this prefix: no byte of a bucket's name is as large as 0xff. */
+function endOf(partition: Partition, prefix: string): RowKey {
+  if (prefix === '') return objectRow(partition, '' as Key).slice(0, 1) + nextPartition(partition)
+  return objectRow(
+    partition,
+    (prefix.slice(0, -1) + String.fromCharCode(prefix.charCodeAt(prefix.length - 1) + 1)) as Key,
+  )
+}
+
+function nextPartition(partition: Partition): string {
+  if (partition === 0xffff) return 'ÿÿÿ'
+  const next = partition + 1
+  return String.fromCharCode(next >>> 8, next & 0xff)
+}
+
+function byBytes(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}

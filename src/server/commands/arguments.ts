@@ -1,0 +1,75 @@
+// Reads numbers, options and instants from the arguments of a command, with the error texts of Redis.
+// Invariant: nothing is guessed. Text that Redis would not take as a number is not taken here either.
+
+import type { Millis } from '../../base/units.js'
+import type { WriteOptions } from '../../client/api.js'
+import type { Arguments } from './command.js'
+import { CommandError, invalidExpiry, notAnInteger, syntaxError } from './errors.js'
+
+/** 31 December 9999: the last instant at which a value may expire. */
+export const expiresAtMax: Millis = 253_402_300_799_999
+
+const integerForm = /^(?:0|-?[1-9][0-9]{0,18})$/
+
+/** A signed 64-bit number as Redis takes it: no blank, plus or leading zero. Exact up to 2^53. */
+export function integer(bytes: Buffer | undefined, message = notAnInteger): number {
+  const text = bytes === undefined || bytes.length > 20 ? '' : bytes.toString('latin1')
+  if (!integerForm.test(text)) throw new CommandError(message)
+  if (text.length >= 19) {
+    const exact = BigInt(text)
+    if (exact > 0x7fff_ffff_ffff_ffffn || exact < -0x8000_0000_0000_0000n) throw new CommandError(message)
+  }
+  return Number(text)
+}
+
+/** An option or subcommand in upper case; text that is too long to be one is none. */
+export function word(bytes: Buffer | undefined): string {
+  if (bytes === undefined || bytes.length > 32) return ''
+  return bytes.toString('latin1').toUpperCase()
+}
+
+export type ExpiryUnit = 'EX' | 'PX' | 'EXAT' | 'PXAT'
+
+export function isExpiryUnit(option: string): option is ExpiryUnit {
+  return option === 'EX' || option === 'PX' || option === 'EXAT' || option === 'PXAT'
+}
+
+/** The instant that an option like `EX 10` means. Zero, negative or beyond the year 9999 is refused. */
+export function instant(unit: ExpiryUnit, amount: Buffer | undefined, command: string): Millis {
+  const value = integer(amount)
+  if (value <= 0) throw new CommandError(invalidExpiry(command))
+  return instantOf(unit, value, command)
+}
+
+/** As `instant`, with zero and negative amounts allowed: they lie in the past. */
+export function instantOf(unit: ExpiryUnit, value: number, command: string): Millis {
+  const millis = unit === 'EX' || unit === 'EXAT' ? value * 1000 : value
+  const at = unit === 'EX' || unit === 'PX' ? Date.now() + millis : millis
+  if (at > expiresAtMax) throw new CommandError(invalidExpiry(command))
+  return at
+}
+
+type Mutable<T> = { -readonly [Name in keyof T]: T[Name] }
+
+/** The options `CONTEXT c`, `W n` and `DW n` from place `start` on. */
+export function writeOptions(args: Arguments, start: number): WriteOptions {
+  const options: Mutable<WriteOptions> = {}
+  for (let i = start; i < args.length; i += 2) {
+    const value = args[i + 1]
+    if (value === undefined) throw new CommandError(syntaxError)
+    switch (word(args[i])) {
+      case 'CONTEXT':
+        options.context = value.toString('latin1')
+        break
+      case 'W':
+        options.w = integer(value)
+        break
+      case 'DW':
+        options.dw = integer(value)
+        break
+      default:
+        throw new CommandError(syntaxError)
+    }
+  }
+  return options
+}

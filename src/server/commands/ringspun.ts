@@ -1,0 +1,89 @@
+// The store's own commands, for what Redis has no words for: any bucket, all siblings, contexts, quorums per
+// request. Dynamo 4.1: get(key) answers the values and a context, put(key, context, value) gives it back.
+//
+// RS.GET answers the context first and then each sibling, or an empty array when there is no live value.
+
+import type { BucketProperties, WriteResult } from '../../client/api.js'
+import { map, type Reply } from '../resp/reply.js'
+import { integer, word, writeOptions } from './arguments.js'
+import type { Arguments, Command, Session } from './command.js'
+import { CommandError, syntaxError } from './errors.js'
+
+const answerContext = (result: WriteResult<Uint8Array>): Reply => result.context
+
+async function get({ server }: Session, args: Arguments): Promise<Reply> {
+  const bucket = server.bucketNamed((args[1] as Buffer).toString('latin1'))
+  if (args.length !== 3 && (args.length !== 5 || word(args[3]) !== 'R')) throw new CommandError(syntaxError)
+  const options = args.length === 5 ? { r: integer(args[4]) } : {}
+  const result = await bucket.get(args[2] as Buffer, options)
+  if (result.values.length === 0) {
+    server.statistics.misses++
+    return []
+  }
+  server.statistics.hits++
+  return [result.context ?? '', ...result.values]
+}
+
+function put({ server }: Session, args: Arguments): Promise<Reply> {
+  const bucket = server.bucketNamed((args[1] as Buffer).toString('latin1'))
+  const options = writeOptions(args, 4)
+  return bucket.put(args[2] as Buffer, args[3] as Buffer, options).then(answerContext)
+}
+
+function remove({ server }: Session, args: Arguments): Promise<Reply> {
+  const bucket = server.bucketNamed((args[1] as Buffer).toString('latin1'))
+  return bucket.delete(args[2] as Buffer, writeOptions(args, 3)).then(answerContext)
+}
+
+type Mutable<T> = { -readonly [Name in keyof T]?: T[Name] }
+
+function properties(args: Arguments): Mutable<BucketProperties> {
+  const wanted: Mutable<BucketProperties> = {}
+  for (let i = 2; i < args.length; i += 2) {
+    const value = args[i + 1]
+    if (value === undefined) throw new CommandError(syntaxError)
+    const name = word(args[i])
+    const text = word(value).toLowerCase()
+    if (name === 'N' || name === 'R' || name === 'W' || name === 'DW') {
+      wanted[name.toLowerCase() as 'n' | 'r' | 'w' | 'dw'] = integer(value)
+    } else if (name === 'CONFLICTS' && (text === 'siblings' || text === 'last-write-wins')) {
+      wanted.conflicts = text
+    } else if (name === 'DURABILITY' && (text === 'memory' || text === 'os' || text === 'disk')) {
+      wanted.durability = text
+    } else {
+      throw new CommandError(syntaxError)
+    }
+  }
+  return wanted
+}
+
+async function bucket({ server }: Session, args: Arguments): Promise<Reply> {
+  const name = (args[1] as Buffer).toString('latin1')
+  const wanted = properties(args)
+  // Throws for a name that is none, also when nothing is set.
+  const known = server.bucketNamed(name).properties
+  const { conflicts, n, r, w, dw, durability } =
+    args.length === 2 ? known : await server.cluster.setBucket(name, wanted)
+  return map([
+    ['conflicts', conflicts],
+    ['n', n],
+    ['r', r],
+    ['w', w],
+    ['dw', dw],
+    ['durability', durability],
+  ])
+}
+
+function status({ server }: Session): Reply {
+  return JSON.stringify(server.cluster.status())
+}
+
+const keyed = { keys: [2, 2, 1], bucketAt: 1 } as const
+
+export const ringspunCommands: readonly Command[] = [
+  { name: 'rs.get', arity: -3, order: 'read', flags: ['readonly'], ...keyed, run: get },
+  { name: 'rs.put', arity: -4, order: 'write', flags: ['write'], ...keyed, run: put },
+  { name: 'rs.del', arity: -3, order: 'write', flags: ['write'], ...keyed, run: remove },
+  { name: 'rs.bucket', arity: -2, order: 'alone', flags: ['admin'], run: bucket },
+  { name: 'rs.status', arity: 1, order: 'free', flags: ['admin'], run: status },
+]

@@ -1,0 +1,264 @@
+// A cluster in one Map, for tests of the front doors: one copy of everything, the versions of the library in
+// miniature (last write wins, or siblings with contexts), and a hook to hold operations back or make them
+// fail. It promises what client/api.ts promises of shapes and errors, and nothing of replicas.
+
+import { RingspunError } from '../../src/base/errors.js'
+import type {
+  Bucket,
+  BucketProperties,
+  Cluster,
+  ClusterStatus,
+  GetResult,
+  KeyInput,
+  PutOptions,
+  ScanOptions,
+  WriteOptions,
+  WriteResult,
+} from '../../src/client/api.js'
+
+interface Version {
+  readonly dot: number
+  readonly value: Uint8Array | undefined
+  readonly expiresAt: number
+}
+
+interface Record_ {
+  /** All dots that were ever seen here. */
+  readonly seen: Set<number>
+  versions: Version[]
+}
+
+export type Operation = 'get' | 'put' | 'delete' | 'expire' | 'scan' | 'count' | 'clear'
+
+export interface FakeCluster extends Cluster {
+  /** Called before every operation of a key; what it awaits or throws holds back or fails the operation. */
+  before: ((operation: Operation, key: string) => Promise<void> | void) | undefined
+  /** Operations in the order in which they took effect. */
+  readonly history: string[]
+}
+
+const binary = (key: KeyInput): string => Buffer.from(key as Uint8Array).toString('latin1')
+
+const defaults = { n: 3, r: 2, w: 2, dw: 0, durability: 'memory' } as const
+
+export interface FakeOptions {
+  readonly valueBytesMax?: number
+}
+
+export function fakeCluster({ valueBytesMax = 1024 * 1024 }: FakeOptions = {}): FakeCluster {
+  const buckets = new Map<string, { properties: BucketProperties; records: Map<string, Record_> }>()
+  let dots = 0
+
+  function open(name: string): { properties: BucketProperties; records: Map<string, Record_> } {
+    if (!/^[A-Za-z0-9_.:-]{1,64}$/.test(name)) throw new RingspunError('bucket-invalid', `bucket '${name}'`)
+    let bucket = buckets.get(name)
+    if (bucket === undefined) {
+      const conflicts = name === 'default' ? 'last-write-wins' : 'siblings'
+      bucket = { properties: { ...defaults, conflicts }, records: new Map() }
+      buckets.set(name, bucket)
+    }
+    return bucket
+  }
+
+  const cluster: FakeCluster = {
+    before: undefined,
+    history: [],
+    options: {
+      dir: undefined,
+      nodes: 3,
+      partitions: 256,
+      hash: 'halfsip',
+      memory: 64 * 1024 * 1024,
+      valueBytesMax,
+      routing: 'client',
+      ...defaults,
+    },
+    bucket: <T>(name: string) => fakeBucket(name) as unknown as Bucket<T>,
+    buckets: () => [...buckets].map(([name, { properties }]) => ({ name, properties })),
+    async setBucket(name, properties) {
+      const bucket = open(name)
+      const next = { ...bucket.properties, ...properties }
+      const { n, r, w, dw } = next
+      if (n > 3 || r < 1 || r > n || w < 1 || w > n || dw < 0 || dw > w) {
+        throw new RingspunError('quorum-invalid', `n ${n}, r ${r}, w ${w}, dw ${dw}`)
+      }
+      bucket.properties = next
+      return next
+    },
+    status: fakeStatus,
+    async close() {},
+    async [Symbol.asyncDispose]() {},
+  }
+
+  function fakeBucket(name: string): Bucket<Uint8Array> {
+    const bucket = open(name)
+    const live = (record: Record_ | undefined): Version[] =>
+      record?.versions.filter(
+        ({ value, expiresAt }) => value !== undefined && (expiresAt === 0 || expiresAt > Date.now()),
+      ) ?? []
+    const values = (versions: Version[]): Uint8Array[] => versions.map(({ value }) => value as Uint8Array)
+
+    async function enter(operation: Operation, key: KeyInput): Promise<string> {
+      const text = binary(key)
+      if (text === '') throw new RingspunError('key-empty', 'the key has no bytes')
+      if (text.length > 65_536) throw new RingspunError('key-too-large', `the key has ${text.length} bytes`)
+      const held = cluster.before?.(operation, text)
+      if (held !== undefined) await held
+      cluster.history.push(`${operation} ${text}`)
+      return text
+    }
+
+    function result(key: string): GetResult<Uint8Array> {
+      const record = bucket.records.get(key)
+      const versions = live(record)
+      return {
+        values: values(versions),
+        get value() {
+          if (versions.length > 1) throw new RingspunError('too-many-siblings', 'several values')
+          return versions[0]?.value
+        },
+        context: record === undefined ? undefined : contextOf(record),
+        expiresAt: versions.reduce(
+          (least, { expiresAt }) => (least === 0 ? expiresAt : Math.min(least, expiresAt)),
+          0,
+        ),
+      }
+    }
+
+    function write(
+      key: string,
+      value: Uint8Array | undefined,
+      expiresAt: number,
+      options: WriteOptions & { returnPrevious?: boolean },
+    ): WriteResult<Uint8Array> {
+      const record: Record_ = bucket.records.get(key) ?? { seen: new Set(), versions: [] }
+      const before = live(record)
+      const replaced = options.context === undefined ? new Set<number>() : dotsOf(options.context)
+      if (bucket.properties.conflicts === 'last-write-wins') for (const dot of record.seen) replaced.add(dot)
+      const dot = ++dots
+      record.versions = record.versions.filter((version) => !replaced.has(version.dot))
+      record.versions.push({
+        dot,
+        value: value === undefined ? undefined : Uint8Array.from(value),
+        expiresAt,
+      })
+      record.seen.add(dot)
+      bucket.records.set(key, record)
+      return {
+        context: contextOf(record),
+        w: options.w ?? 2,
+        dw: 0,
+        level: 'memory',
+        existed: before.length > 0,
+        previous: options.returnPrevious ? values(before) : [],
+      }
+    }
+
+    function checkQuorum({ r, w, dw }: { r?: number; w?: number; dw?: number }): void {
+      const bad = (count: number | undefined, least: number): boolean =>
+        count !== undefined && (count < least || count > 3)
+      if (bad(r, 1) || bad(w, 1) || bad(dw, 0)) throw new RingspunError('quorum-invalid', 'n is 3')
+    }
+
+    return {
+      name,
+      get properties() {
+        return bucket.properties
+      },
+      async get(key, options = {}) {
+        const text = await enter('get', key)
+        checkQuorum(options)
+        return result(text)
+      },
+      async put(key, value, options: PutOptions = {}) {
+        const text = await enter('put', key)
+        checkQuorum(options)
+        if (value.length > valueBytesMax) {
+          throw new RingspunError('value-too-large', `the value has ${value.length} bytes`)
+        }
+        const before = result(text)
+        const wanted = options.condition
+        if (wanted !== undefined && (wanted === 'present') !== before.values.length > 0) {
+          throw new RingspunError('condition-failed', `the key is not ${wanted}`)
+        }
+        const expiresAt =
+          options.expiresAt ??
+          (options.ttl === undefined ? (options.keepExpiry ? before.expiresAt : 0) : Date.now() + options.ttl)
+        return write(text, value, expiresAt, options)
+      },
+      async delete(key, options = {}) {
+        const text = await enter('delete', key)
+        checkQuorum(options)
+        return write(text, undefined, 0, options)
+      },
+      async expire(key, expiresAt, options = {}) {
+        const text = await enter('expire', key)
+        const versions = live(bucket.records.get(text))
+        if (versions.length === 0) throw new RingspunError('condition-failed', 'there is no live value')
+        return write(text, versions[0]?.value, expiresAt, options)
+      },
+      getMany(keys, options) {
+        return Promise.all(keys.map((key) => this.get(key, options)))
+      },
+      putMany(entries, options) {
+        return Promise.all(entries.map(([key, value]) => this.put(key, value, options)))
+      },
+      async scan({ cursor, limit = 128 }: ScanOptions = {}) {
+        await cluster.before?.('scan', '')
+        // The order of the keys, so that a cursor is the key it stopped at.
+        const all = [...bucket.records].filter(([, record]) => live(record).length > 0).map(([key]) => key)
+        const rest = all.sort().filter((key) => cursor === undefined || key > cursor.slice(1))
+        const page = rest.slice(0, limit)
+        return {
+          entries: page.map((key) => ({ key: Buffer.from(key, 'latin1'), values: result(key).values })),
+          cursor: rest.length > limit ? `>${page[page.length - 1]}` : undefined,
+        }
+      },
+      async *keys(options) {
+        for await (const { key } of this.entries(options)) yield key
+      },
+      async *entries(options) {
+        let cursor: string | undefined
+        do {
+          const page = await this.scan({ ...options, ...(cursor === undefined ? {} : { cursor }) })
+          yield* page.entries
+          cursor = page.cursor
+        } while (cursor !== undefined)
+      },
+      async count() {
+        await cluster.before?.('count', '')
+        return [...bucket.records.values()].filter((record) => live(record).length > 0).length
+      },
+      async clear() {
+        await cluster.before?.('clear', '')
+        const count = bucket.records.size
+        for (const key of bucket.records.keys()) write(key, undefined, 0, { context: '' })
+        return count
+      },
+    }
+  }
+  return cluster
+}
+
+function contextOf(record: Record_): string {
+  return `c${record.versions.map(({ dot }) => dot).join('.')}`
+}
+
+function dotsOf(context: string): Set<number> {
+  if (context === '') return new Set()
+  if (!/^c[0-9.]*$/.test(context)) throw new RingspunError('context-invalid', 'not a context')
+  return new Set(context.slice(1).split('.').map(Number))
+}
+
+function fakeStatus(): ClusterStatus {
+  return {
+    version: '0.1.0',
+    id: 'fake',
+    partitions: 256,
+    epoch: 1,
+    ...defaults,
+    uptimeMs: 1,
+    requestsInFlight: 0,
+    nodes: [],
+  }
+}
