@@ -163,7 +163,8 @@ export function checkClusterOptions(options: ClusterOptions): ClusterSettings {
       options.partitions === undefined
         ? undefined
         : checkWhole('partitions', options.partitions, 1, limits.partitionsMax),
-    hash: options.hash === undefined ? undefined : checkOneOf('hash', options.hash, ['halfsip', 'md5'] as const),
+    hash:
+      options.hash === undefined ? undefined : checkOneOf('hash', options.hash, ['halfsip', 'md5'] as const),
     memory: checkWhole('memory', options.memory ?? 256 * MiB, 4 * MiB, 64 * 1024 * MiB),
     valueBytesMax: checkWhole(
       'valueBytesMax',

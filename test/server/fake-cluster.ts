@@ -23,8 +23,6 @@ interface Version {
 }
 
 interface Record_ {
-  /** All dots that were ever seen here. */
-  readonly seen: Set<number>
   versions: Version[]
 }
 
@@ -38,6 +36,8 @@ export interface FakeCluster extends Cluster {
 }
 
 const binary = (key: KeyInput): string => Buffer.from(key as Uint8Array).toString('latin1')
+
+const noDots: ReadonlySet<number> = new Set()
 
 const defaults = { n: 3, r: 2, w: 2, dw: 0, durability: 'memory' } as const
 
@@ -131,18 +131,17 @@ export function fakeCluster({ valueBytesMax = 1024 * 1024 }: FakeOptions = {}): 
       expiresAt: number,
       options: WriteOptions & { returnPrevious?: boolean },
     ): WriteResult<Uint8Array> {
-      const record: Record_ = bucket.records.get(key) ?? { seen: new Set(), versions: [] }
+      const record: Record_ = bucket.records.get(key) ?? { versions: [] }
       const before = live(record)
-      const replaced = options.context === undefined ? new Set<number>() : dotsOf(options.context)
-      if (bucket.properties.conflicts === 'last-write-wins') for (const dot of record.seen) replaced.add(dot)
+      const replaced = options.context === undefined ? noDots : dotsOf(options.context)
       const dot = ++dots
-      record.versions = record.versions.filter((version) => !replaced.has(version.dot))
+      const wins = bucket.properties.conflicts === 'last-write-wins'
+      record.versions = wins ? [] : record.versions.filter((version) => !replaced.has(version.dot))
       record.versions.push({
         dot,
         value: value === undefined ? undefined : Uint8Array.from(value),
         expiresAt,
       })
-      record.seen.add(dot)
       bucket.records.set(key, record)
       return {
         context: contextOf(record),
@@ -244,8 +243,8 @@ function contextOf(record: Record_): string {
   return `c${record.versions.map(({ dot }) => dot).join('.')}`
 }
 
-function dotsOf(context: string): Set<number> {
-  if (context === '') return new Set()
+function dotsOf(context: string): ReadonlySet<number> {
+  if (context === '') return noDots
   if (!/^c[0-9.]*$/.test(context)) throw new RingspunError('context-invalid', 'not a context')
   return new Set(context.slice(1).split('.').map(Number))
 }

@@ -2,7 +2,7 @@
 // on purpose: the documentation is docs/redis-protocol.md. Commands that are refused by name are not listed.
 
 import { globMatches } from '../glob.js'
-import { map, nullArray, type Reply } from '../resp/reply.js'
+import { map, type Reply } from '../resp/reply.js'
 import { word } from './arguments.js'
 import type { Arguments, Command, CommandTable, Session } from './command.js'
 import { CommandError, syntaxError, unknownSubcommand, wrongArity } from './errors.js'
@@ -16,7 +16,7 @@ function describe(command: Command): Reply {
 
 function find(commands: CommandTable, name: Buffer): Reply {
   const command = name.length > 64 ? undefined : commands.get(name.toString('latin1').toLowerCase())
-  return command === undefined || command.flags.includes('refused') ? nullArray : describe(command)
+  return command === undefined || command.flags.includes('refused') ? null : describe(command)
 }
 
 function understood(session: Session): Command[] {

@@ -172,9 +172,11 @@ function getRange({ server }: Session, args: Arguments): Promise<Reply> {
     const value = server.valueReply(result)
     if (value === null) return ''
     if (!(value instanceof Uint8Array)) return value
+    if (from < 0 && to < 0 && from > to) return ''
+    // Places before the first byte are the first byte, as in Redis.
     const start = from < 0 ? Math.max(value.length + from, 0) : from
-    const end = to < 0 ? value.length + to : to
-    return value.subarray(start, Math.max(end + 1, 0))
+    const end = to < 0 ? Math.max(value.length + to, 0) : to
+    return value.subarray(start, Math.max(end + 1, start))
   })
 }
 

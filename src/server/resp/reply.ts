@@ -20,7 +20,7 @@ export interface SetReply {
 
 /** `none`: nothing is sent at all (CLIENT REPLY OFF). */
 export interface BareReply {
-  readonly type: 'null-array' | 'none'
+  readonly type: 'none'
 }
 
 export type Reply =
@@ -36,7 +36,6 @@ export type Reply =
 
 export const ok: Reply = { type: 'simple', text: 'OK' }
 export const pong: Reply = { type: 'simple', text: 'PONG' }
-export const nullArray: Reply = { type: 'null-array' }
 export const none: Reply = { type: 'none' }
 
 export function simple(text: string): Reply {
@@ -67,7 +66,6 @@ export function replyBytes(reply: Reply): number {
     case 'set':
     case 'push':
       return sumBytes(tagged.items)
-    case 'null-array':
     case 'none':
       return 8
     default:

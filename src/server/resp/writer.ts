@@ -82,9 +82,6 @@ export class ReplyWriter {
       case 'push':
         this.items(protocol === 3 ? greater : star, reply.items, protocol)
         return
-      case 'null-array':
-        this.raw(protocol === 3 ? '_\r\n' : '*-1\r\n')
-        return
       case 'none':
     }
   }

@@ -1,0 +1,127 @@
+// What every thread may know of every other without asking: its state, its life, its heartbeat, its counters.
+// One record a thread in one SharedArrayBuffer, outliving them all. The machine writes state, generation and
+// fence; the thread itself its heartbeat and counters.
+//
+// The fence: generations up to the fenced one are dead, and nobody listens to them any more. A life is fenced
+// before its thread is ended, so that nothing it says while dying is believed.
+
+import type { Millis, NodeId } from '../base/units.js'
+import { threadsMax } from '../protocol/address.js'
+
+export type ThreadState = 'none' | 'starting' | 'up' | 'slow' | 'draining' | 'dead' | 'failed'
+
+const states: readonly ThreadState[] = ['none', 'starting', 'up', 'slow', 'draining', 'dead', 'failed']
+
+/** Words of a record that several threads read to decide something. */
+const stateWord = 0
+const generationWord = 1
+const fencedWord = 2
+const completeWord = 3
+const wordsPerThread = 16
+
+const counterNames = [
+  'beat',
+  'loopDelayMs',
+  'queued',
+  'turns',
+  'puts',
+  'gets',
+  'replications',
+  'commits',
+  'fsyncs',
+  'sequence',
+  'objects',
+  'bufferBytes',
+  'dirtyBytes',
+  'heapBytes',
+] as const
+
+export type CounterName = (typeof counterNames)[number]
+
+const counterIndex = Object.fromEntries(counterNames.map((name, index) => [name, index])) as Record<
+  CounterName,
+  number
+>
+const countersPerThread = 24
+
+export function createStatusTable(): SharedArrayBuffer {
+  return new SharedArrayBuffer(threadsMax * (wordsPerThread * 4 + countersPerThread * 8))
+}
+
+export class StatusTable {
+  private readonly words: Int32Array
+  private readonly counters: Float64Array
+
+  constructor(memory: SharedArrayBuffer) {
+    this.words = new Int32Array(memory, 0, threadsMax * wordsPerThread)
+    this.counters = new Float64Array(memory, threadsMax * wordsPerThread * 4, threadsMax * countersPerThread)
+  }
+
+  /** Lives so far. Fits 16 bits in a frame: compared there modulo 65,536. */
+  generation(thread: NodeId): number {
+    return Atomics.load(this.words, thread * wordsPerThread + generationWord)
+  }
+
+  /** True for the present life of a thread, until it is fenced. */
+  isAlive(thread: NodeId, generation: number): boolean {
+    const at = thread * wordsPerThread
+    return (
+      generation > Atomics.load(this.words, at + fencedWord) &&
+      generation === Atomics.load(this.words, at + generationWord)
+    )
+  }
+
+  /** Begins the next life and answers its generation. */
+  begin(thread: NodeId): number {
+    return Atomics.add(this.words, thread * wordsPerThread + generationWord, 1) + 1
+  }
+
+  /** Declares this life, and all before it, dead. */
+  fence(thread: NodeId, generation: number): void {
+    const at = thread * wordsPerThread + fencedWord
+    if (Atomics.load(this.words, at) < generation) Atomics.store(this.words, at, generation)
+  }
+
+  state(thread: NodeId): ThreadState {
+    return states[Atomics.load(this.words, thread * wordsPerThread + stateWord)] ?? 'none'
+  }
+
+  setState(thread: NodeId, state: ThreadState): void {
+    Atomics.store(this.words, thread * wordsPerThread + stateWord, states.indexOf(state))
+  }
+
+  isComplete(thread: NodeId): boolean {
+    return Atomics.load(this.words, thread * wordsPerThread + completeWord) === 1
+  }
+
+  setComplete(thread: NodeId, complete: boolean): void {
+    Atomics.store(this.words, thread * wordsPerThread + completeWord, complete ? 1 : 0)
+  }
+
+  beat(thread: NodeId, now: Millis): void {
+    this.setCounter(thread, 'beat', now)
+  }
+
+  lastBeat(thread: NodeId): Millis {
+    return this.counter(thread, 'beat')
+  }
+
+  /** Counters are plain doubles: a reader may be a moment late, never wrong for long. */
+  counter(thread: NodeId, name: CounterName): number {
+    return this.counters[thread * countersPerThread + counterIndex[name]] ?? 0
+  }
+
+  setCounter(thread: NodeId, name: CounterName, value: number): void {
+    this.counters[thread * countersPerThread + counterIndex[name]] = value
+  }
+
+  /** The last batch that each thread reported, by thread number. */
+  sequences(): number[] {
+    const all: number[] = []
+    for (let thread = 0; thread < threadsMax; thread++) {
+      const sequence = this.counter(thread, 'sequence')
+      if (sequence > 0) all[thread] = sequence
+    }
+    return all
+  }
+}

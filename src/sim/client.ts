@@ -1,0 +1,144 @@
+// A client of the simulated world: asks the gateway of its own thread (client-driven) or one on a node
+// (server-driven), and keeps the answers. The tests' hand in the world.
+
+import { crc32 } from 'node:zlib'
+import type { Key, Millis, NodeId, RequestId } from '../base/units.js'
+import { singleAddress, supervisorThread } from '../protocol/address.js'
+import type { ClientMessage, Envelope, GatewayMessage } from '../protocol/envelope.js'
+import type { Put } from '../protocol/write.js'
+import { hashOf, type Ring } from '../ring/ring.js'
+import { withMode } from '../versions/mode.js'
+import type { Conflicts, Context, StoredObject } from '../versions/object.js'
+
+export interface SimRequest {
+  readonly id: RequestId
+  readonly message: GatewayMessage
+  answer: ClientMessage | undefined
+  answeredAt: Millis | undefined
+}
+
+export interface SimWrite {
+  readonly conflicts?: Conflicts
+  readonly context?: Context
+  readonly n?: number
+  readonly w?: number
+  readonly dw?: number
+  readonly level?: Put['level']
+  readonly change?: Put['change']
+  readonly condition?: Put['condition']
+  readonly expires?: Millis
+  readonly coordinator?: NodeId
+  readonly timeoutMs?: Millis
+  /** Node whose gateway leads the request; left out: the client's own. */
+  readonly via?: NodeId
+}
+
+export interface SimRead {
+  readonly conflicts?: Conflicts
+  readonly n?: number
+  readonly r?: number
+  readonly timeoutMs?: Millis
+  readonly via?: NodeId
+}
+
+export class SimClient {
+  private readonly ring: Ring
+  private readonly deliver: (envelope: Envelope) => void
+  private readonly now: () => Millis
+  private readonly open = new Map<RequestId, SimRequest>()
+  private last: RequestId = 0
+  /** Sends to a gateway on a node: set by the world. */
+  sendTo: ((envelope: Envelope) => void) | undefined
+
+  constructor(ring: Ring, deliver: (envelope: Envelope) => void, now: () => Millis) {
+    this.ring = ring
+    this.deliver = deliver
+    this.now = now
+  }
+
+  get unanswered(): number {
+    return this.open.size
+  }
+
+  put(key: string, value: string, options: SimWrite = {}): SimRequest {
+    const internal = internalKey(key)
+    const hash = hashOf(this.ring, internal)
+    const bytes = Buffer.from(value)
+    const conflicts = options.conflicts ?? 'siblings'
+    const level = options.level ?? 'disk'
+    const message: Put = {
+      type: 'put',
+      key: internal,
+      hash,
+      change: options.change ?? 'value',
+      value: bytes,
+      encoding: withMode(1, conflicts, level === 'memory'),
+      checksum: crc32(bytes, hash),
+      context: options.context,
+      coordinator: options.coordinator ?? 0,
+      expires: options.expires ?? 0,
+      keepExpiry: false,
+      condition: options.condition ?? 'none',
+      returnPrevious: false,
+      conflicts,
+      n: options.n ?? this.ring.copies,
+      w: options.w ?? 2,
+      dw: options.dw ?? 0,
+      level,
+    }
+    return this.send(message, options.timeoutMs, options.via)
+  }
+
+  get(key: string, options: SimRead = {}): SimRequest {
+    const internal = internalKey(key)
+    const message = {
+      type: 'get',
+      key: internal,
+      hash: hashOf(this.ring, internal),
+      conflicts: options.conflicts ?? 'siblings',
+      n: options.n ?? this.ring.copies,
+      r: options.r ?? 2,
+    } as const
+    return this.send(message, options.timeoutMs, options.via)
+  }
+
+  private send(
+    message: GatewayMessage,
+    timeoutMs: Millis = 5_000,
+    via: NodeId = supervisorThread,
+  ): SimRequest {
+    const request: SimRequest = { id: ++this.last, message, answer: undefined, answeredAt: undefined }
+    this.open.set(request.id, request)
+    const envelope: Envelope = {
+      to: singleAddress('gateway', via),
+      from: singleAddress('client', supervisorThread),
+      request: request.id,
+      deadline: this.now() + timeoutMs,
+      message,
+    }
+    if (via === supervisorThread) this.deliver(envelope)
+    else this.sendTo?.(envelope)
+    return request
+  }
+
+  answer(envelope: Envelope): void {
+    const request = this.open.get(envelope.request)
+    if (request === undefined) return
+    this.open.delete(envelope.request)
+    request.answer = envelope.message as ClientMessage
+    request.answeredAt = this.now()
+  }
+}
+
+export function internalKey(key: string): Key {
+  return `test\0${key}` as Key
+}
+
+/** The texts of an object's siblings that are no tombstones, sorted. */
+export function textsOf(object: StoredObject | undefined): string[] {
+  if (object === undefined) return []
+  return object.siblings
+    .filter((sibling) => !sibling.deleted)
+    .map((sibling) => Buffer.from(sibling.value).toString())
+    .sort()
+}

@@ -1,0 +1,111 @@
+// The way between threads in the simulated world. Left alone it is what threads have: first in, first out
+// per pair, nothing lost but what is sent to or by the dead. Faults are switched on per run: loss,
+// duplication, reordering, long delays, cut links. Every envelope is encoded and decoded on its way, so that
+// wire bugs are inside.
+
+import { Writer } from '../base/bytes.js'
+import { type Random, seededRandom } from '../base/random.js'
+import type { Millis, NodeId } from '../base/units.js'
+import { decodeEnvelope, encodeEnvelope } from '../protocol/codec.js'
+import type { Envelope } from '../protocol/envelope.js'
+
+export interface NetworkOptions {
+  /** Delays are drawn between these. */
+  readonly delayMsMin: Millis
+  readonly delayMsMax: Millis
+  /** Chance that an envelope is lost, between nodes. 0 on threads. */
+  readonly loss: number
+  /** Chance that an envelope arrives twice. 0 on threads. */
+  readonly duplication: number
+  /** Whether envelopes of a pair may overtake each other. Never on threads. */
+  readonly reordering: boolean
+}
+
+export const threadNetwork: NetworkOptions = {
+  delayMsMin: 0.005,
+  delayMsMax: 0.1,
+  loss: 0,
+  duplication: 0,
+  reordering: false,
+}
+
+export interface Delivery {
+  readonly envelope: Envelope
+  readonly from: NodeId
+  readonly fromGeneration: number
+  readonly toGeneration: number
+}
+
+export class Network {
+  private readonly options: NetworkOptions
+  private readonly seed: number
+  private readonly schedule: (delay: Millis, run: () => void) => void
+  private readonly deliver: (delivery: Delivery) => void
+  private readonly now: () => Millis
+  private readonly streams = new Map<number, Random>()
+  private readonly lastArrival = new Map<number, Millis>()
+  private readonly cut = new Set<number>()
+  private readonly writer = new Writer()
+
+  constructor(
+    options: NetworkOptions,
+    seed: number,
+    now: () => Millis,
+    schedule: (delay: Millis, run: () => void) => void,
+    deliver: (delivery: Delivery) => void,
+  ) {
+    this.options = options
+    this.seed = seed
+    this.now = now
+    this.schedule = schedule
+    this.deliver = deliver
+  }
+
+  /** Envelopes from one to the other are lost from now on; the other direction is another matter. */
+  cutLink(from: NodeId, to: NodeId): void {
+    this.cut.add(pair(from, to))
+  }
+
+  healAll(): void {
+    this.cut.clear()
+  }
+
+  send(delivery: Delivery): void {
+    const { envelope } = delivery
+    const link = pair(delivery.from, envelope.to.node)
+    const random = this.stream(link)
+    const { loss, duplication } = this.options
+    // Drawn in the same order whatever happens, so that switching one fault does not move the others.
+    const lost = random() < loss
+    const twice = random() < duplication
+    const times = this.cut.has(link) || lost ? 0 : twice ? 2 : 1
+    for (let i = 0; i < times; i++) this.carry(delivery, link, random)
+  }
+
+  private carry(delivery: Delivery, link: number, random: Random): void {
+    const { delayMsMin, delayMsMax, reordering } = this.options
+    const now = this.now()
+    let arrival = now + delayMsMin + random() * (delayMsMax - delayMsMin)
+    if (!reordering) arrival = Math.max(arrival, this.lastArrival.get(link) ?? 0)
+    this.lastArrival.set(link, arrival)
+    this.writer.reset()
+    encodeEnvelope(this.writer, delivery.envelope)
+    const bytes = this.writer.copy()
+    this.schedule(arrival - now, () => {
+      this.deliver({ ...delivery, envelope: decodeEnvelope(bytes, 0, bytes.length) })
+    })
+  }
+
+  private stream(link: number): Random {
+    let random = this.streams.get(link)
+    if (random === undefined) {
+      random = seededRandom(this.seed, 1000 + link)
+      this.streams.set(link, random)
+    }
+    return random
+  }
+}
+
+function pair(from: NodeId, to: NodeId): number {
+  return from * 256 + to
+}

@@ -1,0 +1,196 @@
+// A node of the simulated world: the real host and actors, the real object buffer and recovery, on a disk
+// that forgets as disks do. Its memory outlives the node (a thread's death) but not the process.
+
+import { seededRandom } from '../base/random.js'
+import type { Incarnation, Millis, NodeId } from '../base/units.js'
+import { singleAddress } from '../protocol/address.js'
+import type { Envelope } from '../protocol/envelope.js'
+import type { Ring } from '../ring/ring.js'
+import { Host } from '../runtime/host.js'
+import type { HostPorts, Posted } from '../runtime/ports.js'
+import { createMemoryStore, type MemoryStore } from '../storage/memory-store.js'
+import { decodeMeta, encodeMeta, type Meta, metaRow } from '../storage/meta.js'
+import { createObjectBuffer, ObjectBuffer } from '../storage/object-buffer.js'
+import { assess, type Verdict } from '../storage/recovery.js'
+import type { Store } from '../storage/store.js'
+import { looksWhole } from '../versions/object-codec.js'
+
+export interface SimNodeWorld {
+  readonly seed: number
+  readonly ring: Ring
+  readonly copies: number
+  readonly memoryBytes: number
+  /** The planted bug of dynamo 1.5: a new life goes on with the incarnation of the last. */
+  readonly sameIncarnation: boolean
+  now(): Millis
+  wall(): Millis
+  schedule(delay: Millis, run: () => void): void
+  post(from: SimNode, envelope: Envelope): Posted
+  wake(node: SimNode): void
+  died(node: SimNode, reason: string): void
+  /** The last batch that each node reported. */
+  sequences(): readonly number[]
+  peersSaw(node: NodeId): number
+  wrapStore(node: NodeId, store: Store): Store
+}
+
+export class SimNode {
+  readonly node: NodeId
+  host: Host | undefined
+  generation = 0
+  disk: MemoryStore
+  verdict: Verdict | undefined
+  meta: Meta | undefined
+  private readonly world: SimNodeWorld
+  private memory: SharedArrayBuffer | undefined
+  private highWater: number | undefined
+  private wasComplete: boolean | undefined
+  private newborn = true
+  private lives = 0
+  private closed = true
+
+  constructor(world: SimNodeWorld, node: NodeId) {
+    this.world = world
+    this.node = node
+    this.disk = createMemoryStore((task) => world.schedule(diskMs, task))
+  }
+
+  get alive(): boolean {
+    return !this.closed
+  }
+
+  /** The last batch that is in the store, as the node would report it. */
+  get sequence(): number {
+    return this.host?.journal?.lastSequence ?? this.meta?.sequence ?? 0
+  }
+
+  /** Begins a life: opens the store, decides what may be missing, draws an incarnation, runs. */
+  begin(generation: number, ready: () => void): void {
+    this.generation = generation
+    this.closed = false
+    this.lives++
+    const life = this.lives
+    this.disk.read([metaRow], (_error, [row]) => {
+      if (this.closed || life !== this.lives) return
+      this.meta = row instanceof Uint8Array ? decodeMeta(row) : undefined
+      const adopted = this.adopt()
+      const peersSaw = this.world.peersSaw(this.node)
+      const verdict = assess({
+        newborn: this.newborn,
+        meta: this.meta,
+        highWater: this.highWater,
+        peersSaw,
+        adopted,
+      })
+      this.verdict = verdict
+      const incarnation = this.incarnation()
+      const sequence = Math.max(this.meta?.sequence ?? 0, this.highWater ?? 0, peersSaw) + 1
+      const stampFloor = Math.max(this.meta?.stampFloor ?? 0, this.world.wall() * 2048)
+      const meta: Meta = {
+        incarnation,
+        sequence,
+        flushedTo: this.meta?.flushedTo ?? 0,
+        stampFloor: stampFloor + 60_000 * 2048,
+        clean: false,
+        owing: verdict.since,
+        peers: this.meta?.peers ?? [],
+      }
+      this.disk.commit([{ row: metaRow, value: encodeMeta(meta) }], 'disk', () => {
+        if (this.closed || life !== this.lives) return
+        this.highWater = sequence
+        this.newborn = false
+        this.run(verdict, incarnation, stampFloor, sequence)
+        ready()
+      })
+    })
+  }
+
+  private adopt(): { readonly dropped: number; readonly wasComplete: boolean } | undefined {
+    if (this.memory === undefined || this.wasComplete === undefined) {
+      this.memory = createObjectBuffer(this.world.memoryBytes)
+      return undefined
+    }
+    const adoption = new ObjectBuffer(this.memory).adopt((_key, hash, value) => looksWhole(value, hash))
+    return { dropped: adoption.dropped, wasComplete: this.wasComplete }
+  }
+
+  private incarnation(): Incarnation {
+    if (this.world.sameIncarnation) return this.node
+    const random = seededRandom(this.world.seed, this.node * 10_000 + this.lives)
+    return Math.floor(random() * 0x1f_ffff) * 0x1_0000_0000 + Math.floor(random() * 0xffff_ffff) + 1
+  }
+
+  private run(verdict: Verdict, incarnation: Incarnation, stampFloor: number, sequence: number): void {
+    const { world } = this
+    const memory = new ObjectBuffer(this.memory as SharedArrayBuffer)
+    if (this.wasComplete !== undefined) memory.adopt((_key, hash, value) => looksWhole(value, hash))
+    else memory.complete = this.meta === undefined
+    const life = this.lives
+    const current = () => !this.closed && life === this.lives
+    const ports: HostPorts = {
+      thread: this.node,
+      now: () => world.now(),
+      wall: () => world.wall(),
+      random: seededRandom(world.seed, 500 + this.node),
+      post: (envelope) => (current() ? world.post(this, envelope) : 'dead'),
+      outside: () => {},
+      wake: () => {
+        if (current()) world.wake(this)
+      },
+      fatal: (error) => {
+        if (current()) world.died(this, error.message)
+      },
+      life: {
+        incarnation,
+        stampFloor,
+        catchUp: verdict.since === undefined ? undefined : { since: verdict.since, copies: world.copies },
+      },
+      storage: {
+        memory,
+        store: world.wrapStore(this.node, this.disk),
+        highWater: {
+          note: (_incarnation, noted) => {
+            this.highWater = noted
+          },
+        },
+        sequence,
+      },
+      peers: () => world.sequences(),
+    }
+    this.host = new Host(ports, { supervisor: false })
+    const self = singleAddress('host', this.node)
+    const message = { type: 'ring-changed', ring: world.ring } as const
+    this.host.receive({ to: self, from: self, request: 0, deadline: 0, message })
+    world.wake(this)
+  }
+
+  /** The thread dies: what it had in memory stays, for its next life. */
+  die(): void {
+    if (this.closed) return
+    if (this.host !== undefined) this.wasComplete = !this.host.catchingUp
+    this.closed = true
+    this.host = undefined
+    // What the binding had been given is written or not; nothing of it is heard of any more.
+    this.disk = this.disk.crash('process')
+  }
+
+  /** The process dies (or the power goes): memory is lost, the disk keeps what it has promised. */
+  loseMemory(kind: 'process' | 'power'): void {
+    this.closed = true
+    this.host = undefined
+    this.memory = undefined
+    this.wasComplete = undefined
+    this.disk = this.disk.crash(kind)
+  }
+
+  /** Somebody empties the directory. */
+  wipe(): void {
+    this.loseMemory('power')
+    this.disk = createMemoryStore((task) => this.world.schedule(diskMs, task))
+    this.highWater = undefined
+    this.meta = undefined
+  }
+}
+
+/** What a batch or a read of the simulated disk takes. */
+const diskMs: Millis = 0.2

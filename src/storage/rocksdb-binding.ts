@@ -1,0 +1,62 @@
+// The part of the native binding that is used, with types (it brings none). The package is rocksdb-native
+// under the name `rocksdb`; docs/decisions/dependencies.md says why that one.
+
+import { createRequire } from 'node:module'
+
+export interface WriteBatch {
+  tryPut(key: Uint8Array, value: Uint8Array): void
+  tryDelete(key: Uint8Array): void
+  tryDeleteRange(start: Uint8Array, end: Uint8Array): void
+  flush(): Promise<void>
+  destroy(): void
+}
+
+export interface ReadBatch {
+  /** null when the key is not there. */
+  get(key: Uint8Array): Promise<Buffer | null>
+  tryFlush(): void
+  flush(): Promise<void>
+  destroy(): void
+}
+
+export interface WalFile {
+  readonly path: string
+  readonly number: number
+}
+
+export interface IteratorOptions {
+  readonly gt?: Uint8Array
+  readonly gte?: Uint8Array
+  readonly lt?: Uint8Array
+  readonly limit?: number
+  /** Rows fetched per call into the library. */
+  readonly capacity?: number
+}
+
+export interface Database {
+  ready(): Promise<void>
+  close(): Promise<void>
+  write(options?: { readonly capacity?: number; readonly autoDestroy?: boolean }): WriteBatch
+  read(options?: { readonly capacity?: number; readonly autoDestroy?: boolean }): ReadBatch
+  iterator(options: IteratorOptions): AsyncIterable<{ readonly key: Buffer; readonly value: Buffer }>
+  currentWalFile(): Promise<WalFile>
+  getProperty(name: string): Promise<string | null>
+}
+
+export interface DatabaseOptions {
+  readonly maxBackgroundJobs?: number
+  readonly writeBufferSize?: number
+  readonly maxWriteBufferNumber?: number
+  readonly tableBlockSize?: number
+  readonly walRecoveryMode?: number
+  readonly avoidFlushDuringShutdown?: boolean
+  readonly filterPolicy?: object
+}
+
+interface Binding {
+  new (path: string, options: DatabaseOptions): Database
+  readonly BloomFilterPolicy: new (bitsPerKey: number) => object
+  readonly constants: { readonly walRecoveryMode: { readonly POINT_IN_TIME: number } }
+}
+
+export const RocksDB = createRequire(import.meta.url)('rocksdb') as Binding

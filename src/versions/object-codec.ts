@@ -1,0 +1,99 @@
+// Objects as bytes: in memory, in the store, and between nodes the same, so that a copy is a copy. The last
+// four bytes are a checksum over all before and, through its hash, over the key: verified wherever an object
+// is decoded, so bytes that changed, or that belong to another key, are never taken for an object.
+//
+//   u8 format, varint entries { f64 actor, varint counter, u32 time },
+//   varint siblings { varint 1 + entry of its actor (0: f64 actor follows), varint counter, f64 stamp,
+//   u8 flags (1 deleted, 2 expires), u8 encoding, f64 expires if so, varint length, value }, u32 crc32
+
+import { crc32 } from 'node:zlib'
+import { Malformed, Reader, Writer } from '../base/bytes.js'
+import type { ClockEntry, Sibling, StoredObject } from './object.js'
+
+const format = 1
+/** The fewest bytes of a clock entry and of a sibling: bounds a count before anything is allocated by it. */
+const entryBytesMin = 13
+const siblingBytesMin = 13
+
+const scratch = new Writer(4096)
+
+/** A fresh copy, which the object remembers. */
+export function encodeObject(object: StoredObject, keyHash: number): Uint8Array {
+  if (object.encoded !== undefined) return object.encoded
+  scratch.reset()
+  scratch.u8(format)
+  const { clock, siblings } = object
+  scratch.varint(clock.length)
+  for (const { actor, counter, time } of clock) {
+    scratch.f64(actor)
+    scratch.varint(counter)
+    scratch.u32(time)
+  }
+  scratch.varint(siblings.length)
+  for (const sibling of siblings) encodeSibling(sibling, clock)
+  scratch.u32(crc32(scratch.bytes.subarray(0, scratch.length), keyHash))
+  object.encoded = scratch.copy()
+  return object.encoded
+}
+
+function encodeSibling(sibling: Sibling, clock: StoredObject['clock']): void {
+  const { dot, stamp, deleted, expires, encoding, value } = sibling
+  let at = 0
+  while (at < clock.length && clock[at]?.actor !== dot.actor) at++
+  const inClock = at < clock.length
+  scratch.varint(inClock ? at + 1 : 0)
+  if (!inClock) scratch.f64(dot.actor)
+  scratch.varint(dot.counter)
+  scratch.f64(stamp)
+  scratch.u8((deleted ? 1 : 0) | (expires !== 0 ? 2 : 0))
+  scratch.u8(encoding)
+  if (expires !== 0) scratch.f64(expires)
+  scratch.varint(value.length)
+  scratch.raw(value)
+}
+
+/** True when the checksum is right. */
+export function looksWhole(bytes: Uint8Array, keyHash: number): boolean {
+  const end = bytes.length - 4
+  if (end < 3) return false
+  const sum = new Reader(bytes, end).u32()
+  return crc32(bytes.subarray(0, end), keyHash) === sum
+}
+
+/** Values are views of `bytes`, and `encoded` is `bytes`. Throws `Malformed` on anything that is not an object of this key. */
+export function decodeObject(bytes: Uint8Array, keyHash: number): StoredObject {
+  if (!looksWhole(bytes, keyHash)) throw new Malformed('wrong checksum')
+  const reader = new Reader(bytes, 0, bytes.length - 4)
+  if (reader.u8() !== format) throw new Malformed('unknown format of an object')
+  const entries = bounded(reader, entryBytesMin)
+  const clock: ClockEntry[] = []
+  for (let i = 0; i < entries; i++) {
+    clock.push({ actor: reader.f64(), counter: reader.varint(), time: reader.u32() })
+  }
+  const count = bounded(reader, siblingBytesMin)
+  if (count === 0) throw new Malformed('an object without siblings')
+  const siblings: Sibling[] = []
+  for (let i = 0; i < count; i++) siblings.push(decodeSibling(reader, clock))
+  if (reader.rest !== 0) throw new Malformed('trailing bytes')
+  return { clock, siblings, encoded: bytes }
+}
+
+function decodeSibling(reader: Reader, clock: readonly ClockEntry[]): Sibling {
+  const at = reader.varint()
+  const entry = clock[at - 1]
+  if (at > 0 && entry === undefined) throw new Malformed('a dot of an unknown actor')
+  const actor = entry === undefined ? reader.f64() : entry.actor
+  const counter = reader.varint()
+  const stamp = reader.f64()
+  const flags = reader.u8()
+  const encoding = reader.u8()
+  const expires = (flags & 2) !== 0 ? reader.f64() : 0
+  const value = reader.raw(reader.varint())
+  return { dot: { actor, counter }, stamp, expires, deleted: (flags & 1) !== 0, encoding, value }
+}
+
+function bounded(reader: Reader, bytesMin: number): number {
+  const count = reader.varint()
+  if (count * bytesMin > reader.rest) throw new Malformed('cut off')
+  return count
+}

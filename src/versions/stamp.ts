@@ -1,0 +1,18 @@
+// Hybrid logical time (Kulkarni et al., "Logical Physical Clocks", 2014): near the wall clock, yet later than
+// everything that was seen, whatever the wall clock does. One number below 2^53: milliseconds and 11 bits of
+// count, which may run over into the milliseconds without harm.
+
+import type { Millis } from '../base/units.js'
+import type { Stamp } from './object.js'
+
+const perMilli = 2048
+
+/** A stamp later than `last`, at the wall clock's time or after it. */
+export function nextStamp(last: Stamp, wall: Millis): Stamp {
+  return Math.max(Math.floor(wall) * perMilli, last + 1)
+}
+
+/** The wall-clock part. */
+export function stampMillis(stamp: Stamp): Millis {
+  return Math.floor(stamp / perMilli)
+}
