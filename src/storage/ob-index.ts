@@ -3,7 +3,7 @@
 // ends at the first empty slot. One writer; a reader in another thread may miss an entry while one is shifted,
 // which for it means "not in memory", and checks what it finds.
 
-import type { BufferShape } from './object-buffer-layout.js'
+import type { BufferShape } from './ob-layout.js'
 
 export class ObjectIndex {
   size = 0

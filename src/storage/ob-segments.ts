@@ -2,13 +2,7 @@
 // in each. A segment is filled from its beginning; `used` is published after an entry is whole, so what lies
 // beyond it never was. An entry larger than a segment has a run of whole segments to itself.
 
-import {
-  type BufferShape,
-  entryWord,
-  segmentRow,
-  segmentRowWords,
-  segmentStates,
-} from './object-buffer-layout.js'
+import { type BufferShape, entryWord, segmentRow, segmentRowWords, segmentStates } from './ob-layout.js'
 
 /** Free segments that only cleaning may use: what it copies on must always find a place. */
 const reserve = 2

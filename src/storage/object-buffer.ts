@@ -10,8 +10,8 @@
 import { assert } from '../base/assert.js'
 import { latin1Slice, latin1Write } from '../base/bytes.js'
 import type { Key } from '../base/units.js'
-import { DirtyQueue } from './object-buffer-dirty.js'
-import { ObjectIndex } from './object-buffer-index.js'
+import { DirtyQueue } from './ob-dirty.js'
+import { ObjectIndex } from './ob-index.js'
 import {
   type BufferShape,
   entryHeaderBytes,
@@ -24,8 +24,8 @@ import {
   magic,
   shapeOf,
   visitedBit,
-} from './object-buffer-layout.js'
-import { Segments } from './object-buffer-segments.js'
+} from './ob-layout.js'
+import { Segments } from './ob-segments.js'
 
 export type EntryState = 'clean' | 'dirty' | 'volatile'
 

@@ -90,21 +90,13 @@ export class Client {
 
   /** Waits until `count` bytes came and takes everything. */
   async hear(count: number): Promise<string> {
-    while (this.heardLength < count && !this.closed) {
-      await new Promise<void>((resolve) => {
-        this.wake = resolve
-      })
-    }
+    while (this.heardLength < count && !this.closed) await this.more()
     return this.taken()
   }
 
   /** Waits until the server closed, and takes everything. */
   async hearEnd(): Promise<string> {
-    while (!this.closed) {
-      await new Promise<void>((resolve) => {
-        this.wake = resolve
-      })
-    }
+    while (!this.closed) await this.more()
     return this.taken()
   }
 
@@ -113,17 +105,24 @@ export class Client {
     this.send(bytes)
     const mark = `mark-${Math.floor(Math.random() * 1e9)}`
     this.send(request('ECHO', mark))
-    const end = `$${mark.length}\r\n${mark}\r\n`
-    let text = ''
-    while (!text.endsWith(end) && !this.closed) {
-      if (this.heardLength === 0) {
-        await new Promise<void>((resolve) => {
-          this.wake = resolve
-        })
-      }
-      text += this.taken()
-    }
-    return text.endsWith(end) ? text.slice(0, -end.length) : text
+    const end = Buffer.from(`$${mark.length}\r\n${mark}\r\n`)
+    while (!this.closed && !this.lastHeard(end.length).equals(end)) await this.more()
+    const text = this.taken()
+    return text.endsWith(end.toString()) ? text.slice(0, -end.length) : text
+  }
+
+  /** The last `count` bytes that came, put together from the last chunks only. */
+  private lastHeard(count: number): Buffer {
+    let from = this.heard.length
+    let bytes = 0
+    while (from > 0 && bytes < count) bytes += (this.heard[--from] as Buffer).length
+    return Buffer.concat(this.heard.slice(from)).subarray(-count)
+  }
+
+  private more(): Promise<void> {
+    return new Promise((resolve) => {
+      this.wake = resolve
+    })
   }
 
   command(...parts: readonly (string | Uint8Array)[]): Promise<string> {
