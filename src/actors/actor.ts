@@ -47,10 +47,24 @@ export interface Turn {
   forward<K extends Kind>(envelope: Envelope, to: Address<K>): void
   /** A timer is a message to somebody (mostly oneself), later. */
   after<K extends Kind>(delay: Millis, to: Address<K>, message: Protocol[K]): void
-  /** The object as stored, or as written earlier in this turn. Only the key that `reads` named. */
+  /**
+   * The object as stored, or as written earlier in this turn. Only the key that `reads` named. Its bytes are
+   * views of the node's buffer, good until the next put: what is to be sent or kept longer is copied.
+   */
   get(key: Key, hash: number): StoredObject | undefined | typeof unreadable
+  /** The same, not decoded and not verified: for deciding by its first bytes alone. */
+  getEncoded(key: Key, hash: number): Uint8Array | undefined | typeof unreadable
   /** `level`: 'memory' lets the buffer flush it later, the others write it through with this turn's batch. */
   put(partition: Partition, key: Key, hash: number, object: StoredObject, level: Level): void
+  /** Stores an encoded object, whose checksum was verified, as it is. */
+  putEncoded(
+    partition: Partition,
+    key: Key,
+    hash: number,
+    encoded: Uint8Array,
+    level: Level,
+    volatile: boolean,
+  ): void
   /** Writes the stored object through, unchanged: for a copy that is there but must become durable. */
   persist(partition: Partition, key: Key, hash: number, level: Level): void
   /** True when the node holds so much unflushed that new work must be refused. */

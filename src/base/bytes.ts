@@ -23,6 +23,31 @@ export function latin1Write(bytes: Buffer, text: string, start: number): void {
   ;(bytes as Latin1Buffer).latin1Write(text, start, text.length)
 }
 
+const slabBytes = 64 * 1024
+let slab = Buffer.allocUnsafeSlow(slabBytes)
+let slabUsed = 0
+
+/**
+ * A copy that may be kept. Small ones share slabs, which live as long as the longest-lived of them: for what
+ * travels, not for what is stored.
+ */
+export function copyBytes(source: Uint8Array): Buffer {
+  const { length } = source
+  if (length > slabBytes / 8) {
+    const own = Buffer.allocUnsafeSlow(length)
+    own.set(source)
+    return own
+  }
+  if (slabUsed + length > slabBytes) {
+    slab = Buffer.allocUnsafeSlow(slabBytes)
+    slabUsed = 0
+  }
+  const copy = slab.subarray(slabUsed, slabUsed + length)
+  copy.set(source)
+  slabUsed += length
+  return copy
+}
+
 const float = new Float64Array(1)
 const floatBytes = new Uint8Array(float.buffer)
 
@@ -104,7 +129,7 @@ export class Writer {
 
   /** What was written so far, copied. */
   copy(): Buffer {
-    return Buffer.from(this.bytes.subarray(0, this.length))
+    return copyBytes(this.bytes.subarray(0, this.length))
   }
 }
 

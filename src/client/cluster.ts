@@ -184,6 +184,8 @@ export class LocalCluster implements ClusterApi {
   async start(): Promise<void> {
     try {
       await this.machine.openAll()
+      // Whoever is told sends only after: mailboxes keep order, so the nodes know by then as well.
+      while (this.host.nodesUp < this.ring.nodes.length) await new Promise((resolve) => setImmediate(resolve))
     } catch (error) {
       await this.abandon()
       throw error

@@ -96,6 +96,11 @@ export class Host {
     return this.inbox.length > 0 || (this.aside?.ready ?? false)
   }
 
+  /** Nodes that this thread has been told are up. */
+  get nodesUp(): number {
+    return this.nodes?.nodes.filter(({ state }) => state === 'up' || state === 'slow').length ?? 0
+  }
+
   /** Messages that wait. */
   get queued(): number {
     return this.inbox.length + (this.aside?.waiting ?? 0)

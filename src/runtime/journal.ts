@@ -8,6 +8,7 @@
 // Dynamo 6.1 flushes its object buffer by a writer thread; here the buffer's unflushed objects ride along in
 // the same batches, so that two versions of a key are never under way at once.
 
+import { copyBytes } from '../base/bytes.js'
 import { limits } from '../base/limits.js'
 import type { Key, Millis, Partition } from '../base/units.js'
 import type { Envelope } from '../protocol/envelope.js'
@@ -16,10 +17,16 @@ import { type CommitLevel, objectRow, type Write } from '../storage/store.js'
 import type { Stamp } from '../versions/object.js'
 import type { HostPorts, HostStorage } from './ports.js'
 
-/** The longest that an unflushed object waits. Longer coalesces more overwrites, and loses more to kill -9. */
-const flushEveryMs = 500
+/** The longest that an unflushed object waits. Longer coalesces more overwrites, and leaves more to repair after kill -9. */
+const flushEveryMs = 2_000
 /** Unflushed bytes that start a flush before its time. */
-const flushBytes = 8 * 1024 * 1024
+const flushBytes = 16 * 1024 * 1024
+/** What is written through but waited for by nobody (dw 0) may gather this long, so that batches are worth their cost. */
+const lingerMs = 5
+/** The longest that what is in the log waits for an fsync that nobody asked for. */
+const syncEveryMs = 1_000
+/** Objects that end the gathering before its time. */
+const lingerObjects = 1_000
 /** Stamps up to this far ahead may be issued before the next batch is written. */
 const stampLeaseMs = 60_000
 
@@ -50,6 +57,7 @@ export class Journal {
   private readonly owing: () => Stamp | undefined
   private wanted = new Map<Key, number>()
   private level: CommitLevel = 'os'
+  private wantedSince: Millis = 0
   private gates: Gate[] = []
   private committing = false
   private sequence: number
@@ -65,6 +73,8 @@ export class Journal {
   private readonly barriers: { readonly begunAt: Millis; readonly done: () => void }[] = []
   private metaDirty = true
   private closing: ((error: Error | undefined) => void) | undefined
+  /** When the first commit since the last fsync was, 0 for none. */
+  private unsyncedSince: Millis = 0
   failed: Error | undefined
   readonly counters: JournalCounters = { commits: 0, syncs: 0, flushed: 0 }
 
@@ -94,6 +104,7 @@ export class Journal {
 
   /** The object of this key goes into the next batch, as it is then. */
   note(key: Key, hash: number, level: CommitLevel): void {
+    if (this.wanted.size === 0) this.wantedSince = this.ports.now()
     this.wanted.set(key, hash)
     if (level === 'disk') this.level = 'disk'
   }
@@ -117,8 +128,12 @@ export class Journal {
 
   /** When the journal wants to be pumped next although nothing happens, or undefined. */
   nextDue(): Millis | undefined {
-    if (this.failed !== undefined || this.storage.memory.dirtyObjects === 0) return undefined
-    return this.flushDue
+    if (this.failed !== undefined || this.committing || this.storage.memory.dirtyObjects === 0)
+      return undefined
+    let due = this.storage.memory.dirtyObjects > 0 ? this.flushDue : Number.POSITIVE_INFINITY
+    if (this.wanted.size > 0) due = Math.min(due, this.wantedSince + lingerMs)
+    if (this.unsyncedSince > 0) due = Math.min(due, this.unsyncedSince + syncEveryMs)
+    return due === Number.POSITIVE_INFINITY ? undefined : due
   }
 
   get idle(): boolean {
@@ -130,14 +145,22 @@ export class Journal {
     if (this.committing || this.failed !== undefined || this.finish()) return
     const now = this.ports.now()
     this.beginFlush(now)
-    if (this.wanted.size === 0 && this.gates.length === 0 && this.flushLeft === 0) return
-    this.commitBatch()
+    const syncDue = this.unsyncedSince > 0 && now >= this.unsyncedSince + syncEveryMs
+    if (syncDue) this.level = 'disk'
+    if (syncDue || this.gates.length > 0 || this.flushLeft > 0 || this.lingered(now)) this.commitBatch()
+  }
+
+  private lingered(now: Millis): boolean {
+    if (this.wanted.size === 0) return false
+    return (
+      this.wanted.size >= lingerObjects || now >= this.wantedSince + lingerMs || this.closing !== undefined
+    )
   }
 
   private beginFlush(now: Millis): void {
     const { memory } = this.storage
     if (this.flushLeft > 0) return
-    if (now < this.flushDue && memory.dirtyBytes < flushBytes) return
+    if (now < this.flushDue && memory.dirtyBytes < Math.min(flushBytes, memory.capacityBytes / 8)) return
     this.flushBegunAt = now
     this.flushBegunWall = this.ports.wall()
     this.flushLeft = memory.dirtyObjects
@@ -165,14 +188,14 @@ export class Journal {
     for (const [key, hash] of this.wanted) {
       const current = memory.take(key, hash)
       if (current === undefined) continue
-      writes.push({ row: objectRow(this.partitionOf(hash), key), value: Buffer.from(current.value) })
+      writes.push({ row: objectRow(this.partitionOf(hash), key), value: copyBytes(current.value) })
       taken.push({ key, hash, token: current.token })
     }
     const room = Math.min(this.flushLeft, limits.batchOperationsMax - writes.length)
     let flushing = 0
     if (room > 0) {
       flushing = memory.nextDirty(room, limits.batchBytesMax, (key, hash, value, token) => {
-        writes.push({ row: objectRow(this.partitionOf(hash), key), value: Buffer.from(value) })
+        writes.push({ row: objectRow(this.partitionOf(hash), key), value: copyBytes(value) })
         taken.push({ key, hash, token })
       })
       // Nothing left to hand out: the rest of this flush was overwritten or written through meanwhile.
@@ -183,7 +206,7 @@ export class Journal {
     this.wanted = new Map()
     this.gates = []
     this.level = 'os'
-    if (writes.length === 0 && gates.length === 0 && !this.metaDirty) {
+    if (writes.length === 0 && gates.length === 0 && level === 'os' && !this.metaDirty) {
       if (flushEnds) this.flushDone(this.ports.now())
       return
     }
@@ -251,7 +274,10 @@ export class Journal {
       return
     }
     this.counters.commits++
-    if (level === 'disk') this.counters.syncs++
+    if (level === 'disk') {
+      this.counters.syncs++
+      this.unsyncedSince = 0
+    } else if (this.unsyncedSince === 0) this.unsyncedSince = this.ports.now()
     this.counters.flushed += taken.length
     const { memory, highWater } = this.storage
     for (const { key, hash, token } of taken) memory.markClean(key, hash, token)

@@ -1,9 +1,10 @@
 // What every thread may know of every other without asking: its state, its life, its heartbeat, its counters.
 // One record a thread in one SharedArrayBuffer, outliving them all. The machine writes state, generation and
-// fence; the thread itself its heartbeat and counters.
+// fence; the thread itself its heartbeat and counters. So every field has one writer at a time.
 //
 // The fence: generations up to the fenced one are dead, and nobody listens to them any more. A life is fenced
-// before its thread is ended, so that nothing it says while dying is believed.
+// before its thread is ended, so that nothing it says while dying is believed. Deciding who is dead is left to
+// the supervisor; looking at the fence after the tail of a mailbox, to those who listen.
 
 import type { Millis, NodeId } from '../base/units.js'
 import { threadsMax } from '../protocol/address.js'
@@ -12,15 +13,19 @@ export type ThreadState = 'none' | 'starting' | 'up' | 'slow' | 'draining' | 'de
 
 const states: readonly ThreadState[] = ['none', 'starting', 'up', 'slow', 'draining', 'dead', 'failed']
 
-/** Words of a record that several threads read to decide something. */
+/** Words of a record that other threads read to decide something: atomics, on a cache line of their own. */
 const stateWord = 0
 const generationWord = 1
 const fencedWord = 2
 const completeWord = 3
 const wordsPerThread = 16
 
+/** What a thread tells of itself. `beat` is the time of its last heartbeat, `beats` how many there were. */
 const counterNames = [
+  'incarnation',
+  'ringEpoch',
   'beat',
+  'beats',
   'loopDelayMs',
   'queued',
   'turns',
@@ -48,6 +53,7 @@ export function createStatusTable(): SharedArrayBuffer {
   return new SharedArrayBuffer(threadsMax * (wordsPerThread * 4 + countersPerThread * 8))
 }
 
+/** A view of the table; as many as wanted, in any thread. */
 export class StatusTable {
   private readonly words: Int32Array
   private readonly counters: Float64Array
@@ -57,7 +63,7 @@ export class StatusTable {
     this.counters = new Float64Array(memory, threadsMax * wordsPerThread * 4, threadsMax * countersPerThread)
   }
 
-  /** Lives so far. Fits 16 bits in a frame: compared there modulo 65,536. */
+  /** Lives so far, 0 before the first. Frames carry its low 16 bits. */
   generation(thread: NodeId): number {
     return Atomics.load(this.words, thread * wordsPerThread + generationWord)
   }
@@ -76,7 +82,7 @@ export class StatusTable {
     return Atomics.add(this.words, thread * wordsPerThread + generationWord, 1) + 1
   }
 
-  /** Declares this life, and all before it, dead. */
+  /** Declares this life, and all before it, dead, for good: a fence never moves back. */
   fence(thread: NodeId, generation: number): void {
     const at = thread * wordsPerThread + fencedWord
     if (Atomics.load(this.words, at) < generation) Atomics.store(this.words, at, generation)
@@ -100,13 +106,14 @@ export class StatusTable {
 
   beat(thread: NodeId, now: Millis): void {
     this.setCounter(thread, 'beat', now)
+    this.setCounter(thread, 'beats', this.counter(thread, 'beats') + 1)
   }
 
   lastBeat(thread: NodeId): Millis {
     return this.counter(thread, 'beat')
   }
 
-  /** Counters are plain doubles: a reader may be a moment late, never wrong for long. */
+  /** Counters are plain doubles, aligned, so never torn: a reader may be a moment late, never wrong for long. */
   counter(thread: NodeId, name: CounterName): number {
     return this.counters[thread * countersPerThread + counterIndex[name]] ?? 0
   }

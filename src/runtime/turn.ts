@@ -30,6 +30,8 @@ export class HostTurn implements Turn {
   /** Noted for release, in order. */
   readonly outbox: Envelope[] = []
   fetched: FetchedRows | undefined
+  /** The key that was read last, when memory had it. */
+  private found: Key | undefined
   readonly incarnation: Incarnation
   readonly stampFloor: Stamp
   readonly catchUp: Turn['catchUp']
@@ -106,24 +108,39 @@ export class HostTurn implements Turn {
     }
   }
 
+  getEncoded(key: Key, hash: number): Uint8Array | undefined | typeof unreadable {
+    const bytes = this.bytesOf(key, hash)
+    return bytes instanceof Error ? unreadable : bytes
+  }
+
   private bytesOf(key: Key, hash: number): Uint8Array | Error | undefined {
     const view = this.ports.storage?.memory.get(key, hash)
-    // A copy: the view is of the buffer, which the writes of this turn may reorder.
-    if (view !== undefined) return Buffer.from(view)
-    return this.fetched?.get(key)
+    this.found = view === undefined ? undefined : key
+    return view ?? this.fetched?.get(key)
   }
 
   put(partition: Partition, key: Key, hash: number, object: StoredObject, level: Level): void {
+    this.putEncoded(partition, key, hash, encodeObject(object, hash), level, isVolatile(object))
+  }
+
+  putEncoded(
+    partition: Partition,
+    key: Key,
+    hash: number,
+    encoded: Uint8Array,
+    level: Level,
+    volatile: boolean,
+  ): void {
     const memory = this.ports.storage?.memory
     if (memory === undefined) throw new Error('invariant broken: a host without storage was asked to store')
-    const encoded = object.encoded ?? encodeObject(object, hash)
-    const volatile = isVolatile(object)
     if (!memory.put(key, hash, encoded, volatile ? 'volatile' : 'dirty')) {
       throw new Error('invariant broken: the object buffer is full of unflushed objects')
     }
     this.fetched?.delete(key)
-    if (volatile) this.walks?.noteVolatile(partition, key)
-    else if (level !== 'memory') this.journal?.note(key, hash, level)
+    if (volatile) {
+      // What was there before is in the list already.
+      if (this.found !== key) this.walks?.noteVolatile(partition, key)
+    } else if (level !== 'memory') this.journal?.note(key, hash, level)
   }
 
   persist(_partition: Partition, key: Key, hash: number, level: Level): void {

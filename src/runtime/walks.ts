@@ -3,7 +3,7 @@
 // unflushed when the walk began is in the store, so that a key that was there throughout is seen.
 
 import type { RowsWanted } from '../actors/actor.js'
-import { Malformed } from '../base/bytes.js'
+import { copyBytes, Malformed } from '../base/bytes.js'
 import { limits } from '../base/limits.js'
 import type { Key, Partition } from '../base/units.js'
 import type { Envelope } from '../protocol/envelope.js'
@@ -110,7 +110,7 @@ export class Walks {
   private current(wanted: RowsWanted, key: Key, stored: Uint8Array | undefined): Uint8Array | undefined {
     const hash = this.hashOf(key)
     const view = this.storage.memory.get(key, hash)
-    const bytes = view === undefined ? stored : Buffer.from(view)
+    const bytes = view === undefined ? stored : copyBytes(view)
     if (bytes === undefined || wanted.since === 0) return bytes
     return newestStamp(bytes, hash) >= wanted.since ? bytes : undefined
   }

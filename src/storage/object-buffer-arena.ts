@@ -1,6 +1,6 @@
 // The arena of an object buffer: segments of equal size, filled one after the other, and runs of segments
-// that hold one large entry each. It counts what is alive and unflushed in each segment and says which is
-// best to reclaim; it copies nothing and knows no keys.
+// that hold one large entry each. It counts what is alive and unflushed in each segment; it copies nothing
+// and knows no keys. Left to others: which segment to reclaim (object-buffer-victims), and how.
 //
 // Invariants: 0 <= dirty <= live <= used of each segment, in units; one segment at least is free whenever a
 // put returns, so that the survivors of a segment always have a place to go; a segment's generation changes
@@ -15,12 +15,13 @@ export type Kind = 0 | 1
 export const fresh: Kind = 0
 export const kept: Kind = 1
 
-const free = 0
+// States of a segment.
+export const free = 0
 /** Entries are appended to it: one segment of each kind. */
 const open = 1
-const sealed = 2
+export const sealed = 2
 /** First segment of a run. */
-const run = 3
+export const run = 3
 /** Later segment of a run. */
 const runRest = 4
 /** Being emptied, or set aside for a run. */
@@ -33,14 +34,14 @@ export class Arena {
   private readonly tableWord: number
   private readonly arenaUnit: number
   private readonly shift: number
-  private readonly state: Uint8Array
-  private readonly kinds: Uint8Array
+  readonly state: Uint8Array
+  readonly kinds: Uint8Array
   /** Units from the start of the segment to the end of its last entry. */
   private readonly used: Int32Array
-  private readonly live: Int32Array
-  private readonly dirty: Int32Array
+  readonly live: Int32Array
+  readonly dirty: Int32Array
   /** When the segment was opened, in openings: the age of its entries in their queue. */
-  private readonly born: Float64Array
+  readonly born: Float64Array
   /** Segments of a run, at its first. */
   private readonly length: Int32Array
   private openings = 0
@@ -50,10 +51,10 @@ export class Arena {
   private readonly next: [number, number] = [0, 0]
   private readonly end: [number, number] = [0, 0]
   /** No segment below is free. */
-  private freeFrom = 0
+  freeFrom = 0
   /** No segment from here on was ever used. */
-  private touched = 0
-  private freshSegments = 0
+  touched = 0
+  freshSegments = 0
   freeSegments: number
   liveUnits = 0
   dirtyUnits = 0
@@ -94,6 +95,21 @@ export class Arena {
 
   kindOf(unit: number): Kind {
     return this.kinds[this.segmentOf(unit)] as Kind
+  }
+
+  kind(segment: number): Kind {
+    return this.kinds[segment] as Kind
+  }
+
+  /** Live units of the segments from `first` up to `end`. */
+  liveIn(first: number, end = first + 1): number {
+    let live = 0
+    for (let segment = first; segment < end; segment++) live += this.live[segment] as number
+    return live
+  }
+
+  dirtyIn(segment: number): number {
+    return this.dirty[segment] as number
   }
 
   isRun(segment: number): boolean {
@@ -157,6 +173,25 @@ export class Arena {
     this.end[kind] = this.firstUnit(segment) + this.segmentUnits
   }
 
+  /** Opens a sealed segment again, behind its last live entry, for those that are kept. */
+  reopen(segment: number): void {
+    assert(this.state[segment] === sealed && this.opened[kept] < 0, 'only a sealed segment is opened again')
+    // A reader may be copying what lies dead there: it shall look again.
+    this.renew(segment)
+    this.state[segment] = open
+    this.opened[kept] = segment
+    this.next[kept] = this.endUnit(segment)
+    this.end[kept] = this.firstUnit(segment) + this.segmentUnits
+  }
+
+  /** Gives a segment a new generation, before anything is written over what it held. */
+  private renew(segment: number): void {
+    // Two atomics: on ARM a plain store may pass an earlier atomic store, but not an earlier atomic load.
+    const generation = this.tableWord + segment * 2
+    Atomics.add(this.words, generation, 1)
+    Atomics.load(this.words, generation)
+  }
+
   private begin(segment: number, kind: Kind, length: number): void {
     this.used[segment] = 0
     this.live[segment] = 0
@@ -187,10 +222,7 @@ export class Arena {
   }
 
   private free(segment: number): void {
-    // Two atomics: on ARM a plain store may pass an earlier atomic store, but not an earlier atomic load.
-    const generation = this.tableWord + segment * 2
-    Atomics.add(this.words, generation, 1)
-    Atomics.load(this.words, generation)
+    this.renew(segment)
     if (this.kinds[segment] === fresh) this.freshSegments--
     this.kinds[segment] = kept
     this.state[segment] = free
@@ -207,80 +239,94 @@ export class Arena {
     }
   }
 
-  // ---- what to reclaim
-
-  /** True when never used memory would be touched although half of what was used is dead. */
-  get wasteful(): boolean {
-    const { touched, segmentUnits } = this
-    if (touched < 8 || touched === this.segments) return false
-    for (let segment = this.freeFrom; segment < touched; segment++) {
-      if (this.state[segment] === free) return false
-    }
-    return this.liveUnits * 2 < touched * segmentUnits
-  }
-
-  /** The sealed segment with the least live units, if they are at most `unitsMax`; otherwise -1. */
-  emptiest(unitsMax: number): number {
-    let best = -1
-    let least = unitsMax
-    for (let segment = 0; segment < this.touched; segment++) {
-      if (this.state[segment] !== sealed || (this.live[segment] as number) > least) continue
-      if (best >= 0 && this.live[segment] === least) continue
-      best = segment
-      least = this.live[segment] as number
-    }
-    return best
-  }
-
-  /**
-   * The next segment or run to evict from: the oldest of the new ones while they are more than a tenth of
-   * all, otherwise the oldest of the kept ones. Skips what is mostly unflushed, unless nothing else is left.
-   */
-  oldest(): number {
-    const preferred = this.freshSegments * 10 > this.segments ? fresh : kept
-    const half = this.segmentUnits >>> 1
-    let best = this.oldestOf(preferred, half)
-    if (best < 0) best = this.oldestOf(preferred === fresh ? kept : fresh, half)
-    if (best >= 0) return best
-    let least = this.segmentUnits - (this.segmentUnits >>> 3)
-    for (let segment = 0; segment < this.touched; segment++) {
-      if (this.state[segment] !== sealed || (this.dirty[segment] as number) > least) continue
-      least = this.dirty[segment] as number
-      best = segment
-    }
-    return best
-  }
-
-  private oldestOf(kind: Kind, dirtyMax: number): number {
-    let best = -1
-    let least = Number.POSITIVE_INFINITY
-    for (let segment = 0; segment < this.touched; segment++) {
-      if (this.kinds[segment] !== kind) continue
-      const state = this.state[segment]
-      if (state === sealed ? (this.dirty[segment] as number) > dirtyMax : state !== run) continue
-      if (state === run && this.dirty[segment] !== 0) continue
-      if ((this.born[segment] as number) >= least) continue
-      least = this.born[segment] as number
-      best = segment
-    }
-    return best
-  }
-
   /** A run that was used moves to the kept ones, as their youngest, where it lies. */
   promote(first: number): void {
     if (this.kinds[first] === fresh) this.freshSegments -= this.length[first] as number
     this.kinds[first] = kept
+    this.words[this.tableWord + first * 2 + 1] = kept
     this.born[first] = this.openings++
   }
 
-  /** Sets a sealed segment aside while it is emptied. */
-  hold(segment: number): void {
-    assert(this.state[segment] === sealed, 'only a sealed segment is emptied')
+  /** Sets a segment aside, to be emptied or to become part of a run. False for an open one or a run. */
+  hold(segment: number): boolean {
+    if (this.state[segment] === free) this.freeSegments--
+    else if (this.state[segment] !== sealed) return false
     this.state[segment] = held
+    return true
   }
 
+  /** Ends what `hold` began: free when nothing in it is alive, otherwise sealed as before. */
   letGo(segment: number): void {
-    assert(this.live[segment] === 0, 'a segment is given back empty')
-    this.free(segment)
+    if (this.state[segment] !== held) return
+    this.state[segment] = sealed
+    if (this.live[segment] === 0) this.free(segment)
+  }
+
+  // ---- runs
+
+  /** The first segment of the run that this one belongs to, or -1. */
+  firstOfRun(segment: number): number {
+    let first = segment
+    while (this.state[first] === runRest) first--
+    return this.state[first] === run ? first : -1
+  }
+
+  /** Makes neighbours that are held one run with one entry, dead until the index names it. */
+  openRun(first: number, count: number, kind: Kind): number {
+    this.begin(first, kind, count)
+    for (let segment = first; segment < first + count; segment++) {
+      assert(this.state[segment] === held, 'a run is made of segments that were set aside')
+      this.state[segment] = segment === first ? run : runRest
+    }
+    const units = count * this.segmentUnits
+    this.used[first] = units
+    this.live[first] = units
+    this.liveUnits += units
+    return this.firstUnit(first)
+  }
+
+  // ---- the memory of a dead writer
+
+  /** True when an entry of so many bytes can begin here: in a segment, or from the start of one over several. */
+  holds(unit: number, bytes: number): boolean {
+    const segment = this.segmentOf(unit)
+    if (unit < this.arenaUnit || segment >= this.segments) return false
+    const inSegment = unit - this.firstUnit(segment)
+    const units = (bytes + 7) >>> 3
+    if (units <= this.segmentUnits) return inSegment + units <= this.segmentUnits
+    return inSegment === 0 && unit + units <= this.firstUnit(this.segments)
+  }
+
+  /** Counts an entry that is alive. `age` orders segments as their opening did. */
+  restore(unit: number, units: number, age: number): void {
+    const segment = this.segmentOf(unit)
+    const count = Math.ceil(units / this.segmentUnits)
+    const footprint = this.footprint(units)
+    if (this.live[segment] === 0) {
+      this.born[segment] = age
+      this.length[segment] = count
+      this.state[segment] = count === 1 ? sealed : run
+      const kind = this.words[this.tableWord + segment * 2 + 1] === fresh ? fresh : kept
+      this.kinds[segment] = kind
+      if (kind === fresh) this.freshSegments += count
+      for (let rest = segment + 1; rest < segment + count; rest++) this.state[rest] = runRest
+    }
+    this.born[segment] = Math.min(this.born[segment] as number, age)
+    const used = unit + footprint - this.firstUnit(segment)
+    this.used[segment] = Math.max(this.used[segment] as number, used)
+    this.live[segment] = (this.live[segment] as number) + footprint
+    this.liveUnits += footprint
+    this.touched = Math.max(this.touched, segment + count)
+  }
+
+  /** After the last `restore`: what holds nothing alive is free, whatever a reader may think of it. */
+  restored(): void {
+    this.freeSegments = 0
+    this.freeFrom = 0
+    for (let segment = 0; segment < this.segments; segment++) {
+      if (this.state[segment] !== free) continue
+      this.kinds[segment] = kept
+      this.free(segment)
+    }
   }
 }

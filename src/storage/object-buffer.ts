@@ -1,371 +1,337 @@
-// A node's objects in memory, in one SharedArrayBuffer that outlives its thread: a log of entries in segments
-// and an index over it. Written by its node alone. When the node dies, its replacement adopts the memory and
-// finds everything that `put` had answered true for. Dynamo 6.1's object buffer, and a cache besides.
+// A node's objects in memory: bytes by key in one SharedArrayBuffer, written by the node alone, readable by
+// every thread, adopted by the node's next life. Dynamo (section 5) calls it the object buffer; here it is
+// the cache as well, because what is flushed stays until room is needed. A log of entries in segments
+// (object-buffer-arena) and an index that names the live ones (object-buffer-index).
 //
-// Invariants: an entry is reached only when it is whole, and an older one of its key stays whole until then,
-// so a death at any instruction costs nothing that was stored before; unflushed entries are never dropped.
-// Room is made by second chance (FIFO with reinsertion of what was read since): the segment with the least
-// that lives is cleaned when most of it is dead, otherwise the oldest, which drops what was not read.
+// Invariants: an unflushed entry is never evicted; a put has not happened until one atomic store, and is
+// whole from that store on; what it replaced stays whole until a later put needs its segment.
+// Left to others: what the bytes mean, when to flush, and how a thread reads another's (object-buffer-reader).
 
 import { assert } from '../base/assert.js'
 import { latin1Slice, latin1Write } from '../base/bytes.js'
 import type { Key } from '../base/units.js'
-import { DirtyQueue } from './ob-dirty.js'
-import { ObjectIndex } from './ob-index.js'
+import { type Adoption, adoptMemory, type IsWhole } from './object-buffer-adopt.js'
+import { fresh, type Kind, kept } from './object-buffer-arena.js'
 import {
-  type BufferShape,
   entryHeaderBytes,
-  entrySequenceWord,
-  entryStates,
+  entryState,
+  entryUnits,
   entryWord,
-  header,
-  headerBytes,
-  kindMask,
-  magic,
-  shapeOf,
-  visitedBit,
-} from './ob-layout.js'
-import { Segments } from './ob-segments.js'
+  headerWord,
+  keyLengthShift,
+} from './object-buffer-layout.js'
+import { makePlace, makeRoom, makeRun } from './object-buffer-reclaim.js'
+import { ObjectTable } from './object-buffer-table.js'
 
-export type EntryState = 'clean' | 'dirty' | 'volatile'
+export { createObjectBuffer, objectBufferBytes } from './object-buffer-layout.js'
 
-export interface Adoption {
-  readonly objects: number
-  readonly dirty: number
-  readonly dropped: number
-}
+/** `dirty` must be flushed before it may be evicted; `volatile` is never flushed and may be evicted. */
+export type ObjectState = 'clean' | 'dirty' | 'volatile'
 
-export function createObjectBuffer(budgetBytes: number): SharedArrayBuffer {
-  const shape = shapeOf(budgetBytes)
-  const memory = new SharedArrayBuffer(shape.bytes)
-  const words = new Int32Array(memory, 0, headerBytes / 4)
-  words[header.segmentBytes] = shape.segmentBytes
-  words[header.segments] = shape.segments
-  words[header.slots] = shape.slots
-  Atomics.store(words, header.magic, magic)
-  return memory
-}
+export type Take = (key: Key, hash: number, value: Uint8Array, token: number) => void
+
+/** Shorter keys are written faster by a loop than by a call. */
+const shortKey = 12
 
 export class ObjectBuffer {
-  readonly capacityBytes: number
-  evictions = 0
-  private readonly head: Int32Array
-  private readonly words: Int32Array
-  private readonly doubles: Float64Array
-  private readonly buffer: Buffer
-  private readonly segments: Segments
-  private readonly index: ObjectIndex
-  private readonly dirty = new DirtyQueue()
+  private table: ObjectTable
+  private mayWrite: boolean
   private sequence = 0
 
+  /** For fresh memory. Memory with a past is readable at once, and writable after `adopt`. */
   constructor(memory: SharedArrayBuffer) {
-    this.head = new Int32Array(memory, 0, headerBytes / 4)
-    assert(Atomics.load(this.head, header.magic) === magic, 'this memory is an object buffer')
-    const shape = shapeFrom(memory, this.head)
-    this.words = new Int32Array(memory)
-    this.doubles = new Float64Array(memory)
-    this.buffer = Buffer.from(memory)
-    this.segments = new Segments(memory, shape)
-    this.index = new ObjectIndex(memory, shape)
-    this.capacityBytes = shape.segments * shape.segmentBytes
+    this.table = new ObjectTable(memory)
+    this.mayWrite = this.table.words[headerWord.begun] === 0
   }
 
   get objects(): number {
-    return this.index.size
+    return this.table.objects
   }
 
-  /** Bytes of entries that live, headers included. */
+  /** Bytes that live objects take, headers included. */
   get bytes(): number {
-    return this.segments.liveBytes
+    return this.table.arena.liveUnits * 8
   }
 
   get dirtyObjects(): number {
-    return this.dirty.size
+    return this.table.dirtyObjects
   }
 
+  /** Bytes that unflushed objects take, headers included; what is being flushed is not flushed yet. */
   get dirtyBytes(): number {
-    return this.dirty.bytes
+    return this.table.arena.dirtyUnits * 8
   }
 
-  /** True while everything that the store holds is here. Set by the owner; an eviction takes it back. */
+  /** Objects that were dropped to make room, volatile ones too. */
+  get evictions(): number {
+    return this.table.evictions
+  }
+
+  /** Bytes for objects. An object may take a quarter of it. */
+  get capacityBytes(): number {
+    return this.table.arena.segments * this.table.arena.segmentUnits * 8
+  }
+
+  /** True while memory holds everything that the store has. Turns false when a clean object is evicted. */
   get complete(): boolean {
-    return this.head[header.complete] === 1
+    return this.table.complete
   }
 
-  set complete(complete: boolean) {
-    this.head[header.complete] = complete ? 1 : 0
+  set complete(value: boolean) {
+    this.table.complete = value
+  }
+
+  /** A view of the value, good until the next put. Counts as a use. */
+  get(key: Key, hash: number): Uint8Array | undefined {
+    const { index } = this.table
+    const slot = index.find(key, hash)
+    if (slot < 0) return undefined
+    index.use(slot)
+    return this.view(index.unit(slot), key.length)
+  }
+
+  /** Like get, for walks over many objects: does not count as a use, so it keeps nothing from eviction. */
+  peek(key: Key, hash: number): Uint8Array | undefined {
+    const { index } = this.table
+    const slot = index.find(key, hash)
+    return slot < 0 ? undefined : this.view(index.unit(slot), key.length)
   }
 
   has(key: Key, hash: number): boolean {
-    return this.find(key, hash) !== 0
+    return this.table.index.find(key, hash) >= 0
   }
 
-  /** A view, good until the next put. */
-  get(key: Key, hash: number): Uint8Array | undefined {
-    const at = this.find(key, hash)
-    if (at === 0) return undefined
-    const word = at / 4
-    this.words[word + entryWord.state] = (this.words[word + entryWord.state] as number) | visitedBit
-    return this.valueAt(at)
-  }
-
-  private valueAt(at: number): Uint8Array {
-    const word = at / 4
-    const start = at + entryHeaderBytes + (this.words[word + entryWord.keyLength] as number)
-    return this.buffer.subarray(start, start + (this.words[word + entryWord.valueLength] as number))
-  }
-
-  private keyAt(at: number): Key {
-    const start = at + entryHeaderBytes
-    return latin1Slice(
-      this.buffer,
-      start,
-      start + (this.words[at / 4 + entryWord.keyLength] as number),
-    ) as Key
-  }
-
-  /** Byte offset of the entry, 0 for none. */
-  private find(key: Key, hash: number): number {
-    return this.index.find(hash, (at) => this.isKey(at, key))
-  }
-
-  private isKey(at: number, key: Key): boolean {
-    const { length } = key
-    if (this.words[at / 4 + entryWord.keyLength] !== length) return false
-    const { buffer } = this
-    const start = at + entryHeaderBytes
-    if (length > 64) return latin1Slice(buffer, start, start + length) === key
-    for (let i = 0; i < length; i++) if (buffer[start + i] !== key.charCodeAt(i)) return false
-    return true
-  }
-
-  /** False, and nothing changed, when there is no room because what is here is unflushed. */
-  put(key: Key, hash: number, value: Uint8Array, state: EntryState): boolean {
-    const bytes = entryBytes(key.length, value.length)
-    if (!this.makeRoom(bytes)) return false
-    const before = this.find(key, hash)
-    assert(
-      before === 0 || state !== 'clean' || !this.isDirty(before),
-      'a clean object never replaces an unflushed one',
-    )
-    const at = this.append(key, hash, value, entryStates[state], bytes)
-    this.index.set(hash, before, at)
-    if (before !== 0) this.bury(before)
-    if (state === 'dirty') this.dirty.note(key, hash, this.sequence, bytes)
-    else if (before !== 0) this.dirty.forget(key)
-    return true
-  }
-
-  private isDirty(at: number): boolean {
-    return ((this.words[at / 4 + entryWord.state] as number) & kindMask) === entryStates.dirty
-  }
-
-  private append(key: Key, hash: number, value: Uint8Array, kind: number, bytes: number): number {
-    const at = this.segments.place(bytes)
-    const word = at / 4
-    this.words[word + entryWord.hash] = hash | 0
-    this.words[word + entryWord.state] = kind
-    this.words[word + entryWord.keyLength] = key.length
-    this.words[word + entryWord.valueLength] = value.length
-    this.doubles[(word + entrySequenceWord) / 2] = ++this.sequence
-    latin1Write(this.buffer, key, at + entryHeaderBytes)
-    this.buffer.set(value, at + entryHeaderBytes + key.length)
-    this.words[word + entryWord.bytes] = bytes
-    // The last store: from here on an adopter finds the entry.
-    this.segments.commit(at, bytes)
-    return at
-  }
-
-  private bury(at: number): void {
-    const word = at / 4
-    this.words[word + entryWord.state] = entryStates.dead
-    this.segments.died(at, this.words[word + entryWord.bytes] as number)
-  }
-
-  remove(key: Key, hash: number): void {
-    const at = this.find(key, hash)
-    if (at === 0) return
-    this.index.remove(hash, at, (other) => this.words[other / 4 + entryWord.hash] as number)
-    this.bury(at)
-    this.dirty.forget(key)
-  }
-
-  /** Hands out one unflushed object to be written; undefined when it is flushed. */
-  take(key: Key, hash: number): { readonly value: Uint8Array; readonly token: number } | undefined {
-    const token = this.dirty.take(key)
-    if (token === undefined) return undefined
-    const at = this.find(key, hash)
-    return at === 0 ? undefined : { value: this.valueAt(at), token }
-  }
-
-  /** Hands out unflushed objects, oldest first, each once until it is written again; answers how many. */
-  nextDirty(
-    countMax: number,
-    bytesMax: number,
-    take: (key: Key, hash: number, value: Uint8Array, token: number) => void,
-  ): number {
-    return this.dirty.next(countMax, bytesMax, (key, hash, token) => {
-      take(key, hash, this.valueAt(this.find(key, hash)), token)
-    })
-  }
-
-  /** What was handed out with this token is in the store; an object that was written since stays unflushed. */
-  markClean(key: Key, hash: number, token: number): void {
-    if (!this.dirty.clean(key, token)) return
-    const at = this.find(key, hash)
-    if (at === 0) return
-    const word = at / 4 + entryWord.state
-    this.words[word] = ((this.words[word] as number) & ~kindMask) | entryStates.clean
-  }
-
-  /** Makes sure that an entry of this size fits, cleaning segments as needed. */
-  private makeRoom(bytes: number): boolean {
-    if (bytes > this.segments.entryBytesMax) return false
-    // While the index is too full, objects have to go as well.
-    while (this.index.isFull) if (!this.clean(true)) return false
-    while (!this.segments.fits(bytes)) {
-      const run = bytes > this.segments.segmentBytes
-      if (!(run ? this.clearRun(bytes) : this.clean(false))) return false
-    }
-    return true
-  }
-
-  /** Frees a segment: copies on what must stay, drops the rest. False when nothing can be gained. */
-  private clean(mustEvict: boolean): boolean {
-    for (let tries = 0; tries < 2 * this.segments.count; tries++) {
-      const victim = this.segments.victim(mustEvict)
-      if (victim < 0) return false
-      const gained = this.evacuate(victim)
-      if (gained > 0) return true
-    }
-    return false
-  }
-
-  private clearRun(bytes: number): boolean {
-    for (const segment of this.segments.window(bytes)) {
-      if (!this.segments.isFree(segment)) this.evacuate(segment)
-    }
-    return this.segments.fits(bytes)
-  }
-
-  /** Empties a segment; answers how many bytes came free that were not free before. */
-  private evacuate(segment: number): number {
-    const { words } = this
-    const sparing = this.segments.mostlyDead(segment)
-    let gained = this.segments.sizeOf(segment)
-    const staying: number[] = []
-    this.segments.forEachEntry(segment, (at) => {
-      const state = words[at / 4 + entryWord.state] as number
-      const kind = state & kindMask
-      if (kind === entryStates.dead) return
-      if (kind === entryStates.dirty || sparing || (state & visitedBit) !== 0) {
-        staying.push(at)
-        gained -= words[at / 4 + entryWord.bytes] as number
-      } else this.evict(at, kind)
-    })
-    if (!this.moveAll(staying)) return 0
-    this.segments.free(segment)
-    return gained
-  }
-
-  private evict(at: number, kind: number): void {
-    const hash = this.words[at / 4 + entryWord.hash] as number
-    this.index.remove(hash, at, (other) => this.words[other / 4 + entryWord.hash] as number)
-    this.bury(at)
-    this.evictions++
-    if (kind === entryStates.clean) this.complete = false
-  }
-
-  /** Copies entries to the end of the log; false when they do not fit (then the rest stays where it is). */
-  private moveAll(entries: readonly number[]): boolean {
-    const { words } = this
-    for (const at of entries) {
-      const word = at / 4
-      const bytes = words[word + entryWord.bytes] as number
-      if (!this.segments.fitsWhileCleaning(bytes)) return false
-      const to = this.segments.place(bytes)
-      this.buffer.copy(this.buffer, to, at, at + bytes)
-      words[to / 4 + entryWord.state] = (words[word + entryWord.state] as number) & ~visitedBit
-      this.segments.commit(to, bytes)
-      this.index.set(words[word + entryWord.hash] as number, at, to)
-      this.bury(at)
-    }
-    return true
+  private view(unit: number, keyLength: number): Buffer {
+    const { table } = this
+    return Buffer.from(table.memory, unit * 8 + entryHeaderBytes + keyLength, table.valueLength(unit))
   }
 
   /**
-   * Takes over the memory of an owner that died at any point: walks all segments, keeps of each key the newest
-   * entry that `isWhole`, and builds index, counts and the order of unflushed objects anew.
+   * Stores a value. An unflushed object stays unflushed whatever `state` says, and keeps its place in the
+   * order of flushing; when it is just being flushed, it goes to the end. False: there is no room because
+   * too much is unflushed, or the object is larger than a quarter of all; nothing has changed then, except
+   * that others may have been evicted.
    */
-  adopt(isWhole: (key: Key, hash: number, value: Uint8Array) => boolean): Adoption {
-    const { words } = this
-    let dropped = 0
-    const newest = new Map<Key, number>()
-    this.segments.recover((at) => {
-      const word = at / 4
-      const sequence = this.sequenceAt(at)
-      this.sequence = Math.max(this.sequence, sequence)
-      if (((words[word + entryWord.state] as number) & kindMask) === entryStates.dead) return
-      const key = this.keyAt(at)
-      if (!isWhole(key, (words[word + entryWord.hash] as number) >>> 0, this.valueAt(at))) {
-        dropped++
-        words[word + entryWord.state] = entryStates.dead
-        return
-      }
-      const other = newest.get(key)
-      if (other !== undefined && this.sequenceAt(other) > sequence) {
-        words[word + entryWord.state] = entryStates.dead
-        return
-      }
-      if (other !== undefined) words[other / 4 + entryWord.state] = entryStates.dead
-      newest.set(key, at)
-    })
-    this.index.clear()
-    this.dirty.clear()
-    const dirty: number[] = []
-    for (const at of newest.values()) {
-      this.index.set(words[at / 4 + entryWord.hash] as number, 0, at)
-      if (this.isDirty(at)) dirty.push(at)
+  put(key: Key, hash: number, value: Uint8Array, state: ObjectState): boolean {
+    const { table } = this
+    const { index, arena } = table
+    const units = entryUnits(key.length, value.length)
+    if (units > arena.segmentUnits) return this.putLarge(key, hash, value, state, units)
+    let slot = index.find(key, hash)
+    const kind = this.kindFor(slot, hash)
+    if (!arena.hasRoom(units, kind) || (slot < 0 && table.objects >= table.objectsMax)) {
+      const own = value.buffer === table.memory ? Buffer.from(value) : value
+      if (!this.prepare(slot, units, kind)) return false
+      slot = index.find(key, hash)
+      return this.store(slot, key, hash, own, state, arena.place(kind), units, kind)
     }
-    dirty.sort((a, b) => this.sequenceAt(a) - this.sequenceAt(b))
-    for (const at of dirty) {
-      const word = at / 4
-      this.dirty.note(
-        this.keyAt(at),
-        (words[word + entryWord.hash] as number) >>> 0,
-        this.sequenceAt(at),
-        words[word + entryWord.bytes] as number,
-      )
-    }
-    this.segments.recount(
-      (at) => ((words[at / 4 + entryWord.state] as number) & kindMask) !== entryStates.dead,
-    )
-    if (dropped > 0) this.complete = false
-    return { objects: newest.size, dirty: dirty.length, dropped }
+    return this.store(slot, key, hash, value, state, arena.place(kind), units, kind)
   }
 
-  private sequenceAt(at: number): number {
-    return this.doubles[(at / 4 + entrySequenceWord) / 2] as number
+  private kindFor(slot: number, hash: number): Kind {
+    const { table } = this
+    if (slot >= 0) return table.arena.kindOf(table.index.unit(slot))
+    return table.wasEvicted(hash) ? kept : fresh
   }
-}
 
-function entryBytes(keyLength: number, valueLength: number): number {
-  return (entryHeaderBytes + keyLength + valueLength + 7) & ~7
-}
+  /** Makes room for an entry that is not large. */
+  private prepare(slot: number, units: number, kind: Kind): boolean {
+    this.begin()
+    return (slot >= 0 || makePlace(this.table)) && makeRoom(this.table, units, kind)
+  }
 
-function shapeFrom(memory: SharedArrayBuffer, head: Int32Array): BufferShape {
-  const segmentBytes = head[header.segmentBytes] as number
-  const segments = head[header.segments] as number
-  const slots = head[header.slots] as number
-  const tableAt = headerBytes
-  const segmentsAt = memory.byteLength - segments * segmentBytes
-  return {
-    segmentBytes,
-    segments,
-    slots,
-    tableAt,
-    indexAt: segmentsAt - Math.ceil((slots * 8) / 4096) * 4096,
-    segmentsAt,
-    bytes: memory.byteLength,
+  private begin(): void {
+    assert(this.mayWrite, 'memory with a past is adopted before it is written')
+    Atomics.store(this.table.words, headerWord.begun, 1)
+  }
+
+  private putLarge(key: Key, hash: number, value: Uint8Array, state: ObjectState, units: number): boolean {
+    const { table } = this
+    if (units > table.arena.unitsMax) return false
+    this.begin()
+    const own = value.buffer === table.memory ? Buffer.from(value) : value
+    if (table.index.find(key, hash) < 0 && !makePlace(table)) return false
+    const unit = makeRun(table, units)
+    if (unit === 0) return false
+    return this.store(table.index.find(key, hash), key, hash, own, state, unit, units, undefined)
+  }
+
+  /** Writes the entry where nothing is alive, and then lets the index name it. */
+  private store(
+    slot: number,
+    key: Key,
+    hash: number,
+    value: Uint8Array,
+    state: ObjectState,
+    unit: number,
+    units: number,
+    kind: Kind | undefined,
+  ): boolean {
+    const { words, index, arena } = this.table
+    if (slot < 0 && !index.mayFill(~slot)) {
+      if (kind === undefined) arena.release(unit, units)
+      return false
+    }
+    const old = slot < 0 ? 0 : index.unit(slot)
+    const oldState = old === 0 ? entryState.clean : this.table.state(old)
+    const wasDirty = (oldState & entryState.dirty) !== 0
+    assert(!wasDirty || state !== 'clean', 'what comes from the store is older than what is unflushed')
+    const isDirty = wasDirty || state === 'dirty'
+    const at = unit * 2
+    const newState = isDirty ? entryState.dirty : entryState[state]
+    words[at + entryWord.hash] = hash
+    words[at + entryWord.state] = (key.length << keyLengthShift) | newState
+    words[at + entryWord.valueLength] = value.length
+    words[at + entryWord.sequence] = ++this.sequence
+    this.copy(key, value, unit * 8 + entryHeaderBytes)
+    if (kind !== undefined) arena.append(units, kind)
+    if (isDirty) this.note(unit, units, old, oldState)
+    if (old === 0) {
+      index.fill(~slot, hash, unit)
+      this.table.objects++
+    } else {
+      index.point(slot, unit)
+      index.use(slot)
+      arena.release(old, this.table.units(old))
+    }
+    return true
+  }
+
+  private copy(key: Key, value: Uint8Array, start: number): void {
+    const { bytes } = this.table
+    const length = key.length
+    if (length < shortKey) for (let i = 0; i < length; i++) bytes[start + i] = key.charCodeAt(i)
+    else latin1Write(bytes, key, start)
+    bytes.set(value, start + length)
+  }
+
+  /** Counts the new entry as unflushed instead of the old one. */
+  private note(unit: number, units: number, old: number, oldState: number): void {
+    const { table } = this
+    const { arena, order } = table
+    arena.countDirty(unit, units)
+    if ((oldState & entryState.dirty) === 0) {
+      table.dirtyObjects++
+      order.append(unit)
+      return
+    }
+    arena.countDirty(old, -table.units(old))
+    if ((oldState & entryState.flushing) === 0) order.replace(old, unit)
+    else order.append(unit)
+  }
+
+  remove(key: Key, hash: number): void {
+    const { table } = this
+    assert(this.mayWrite, 'memory with a past is adopted before it is written')
+    const slot = table.index.find(key, hash)
+    if (slot >= 0) table.kill(slot, table.index.unit(slot))
+  }
+
+  /** Hands out one unflushed object to be written: its bytes now, good until the next put. */
+  take(key: Key, hash: number): { readonly value: Uint8Array; readonly token: number } | undefined {
+    const unit = this.findDirty(key, hash)
+    if (unit === 0) return undefined
+    this.handOut(unit)
+    return { value: this.view(unit, key.length), token: this.token(unit) }
+  }
+
+  /**
+   * Hands out unflushed objects that are not handed out yet, the longest unflushed first: at most
+   * `countMax`, and as many as have `bytesMax` bytes of keys and values, but one at least. `take` must not
+   * put or remove. Returns how many.
+   */
+  nextDirty(countMax: number, bytesMax: number, take: Take): number {
+    const { table } = this
+    const { words, bytes, order } = table
+    let count = 0
+    let room = bytesMax
+    for (let unit = order.oldest; unit !== 0 && count < countMax; unit = order.oldest) {
+      const keyLength = table.keyLength(unit)
+      room -= keyLength + table.valueLength(unit)
+      if (room < 0 && count > 0) break
+      this.handOut(unit)
+      count++
+      const start = unit * 8 + entryHeaderBytes
+      const key = latin1Slice(bytes, start, start + keyLength) as Key
+      const hash = (words[unit * 2 + entryWord.hash] as number) >>> 0
+      take(key, hash, this.view(unit, keyLength), this.token(unit))
+    }
+    return count
+  }
+
+  private handOut(unit: number): void {
+    const { table } = this
+    if ((table.state(unit) & entryState.flushing) !== 0) return
+    table.order.remove(unit)
+    table.setState(unit, entryState.dirty | entryState.flushing)
+  }
+
+  private token(unit: number): number {
+    return (this.table.words[unit * 2 + entryWord.sequence] as number) >>> 0
+  }
+
+  /** The unit of an unflushed object, or 0. */
+  private findDirty(key: Key, hash: number): number {
+    const { table } = this
+    const slot = table.index.find(key, hash)
+    if (slot < 0) return 0
+    const unit = table.index.unit(slot)
+    return (table.state(unit) & entryState.dirty) === 0 ? 0 : unit
+  }
+
+  /** What was handed out with this token is in the store. No effect when it was overwritten since. */
+  markClean(key: Key, hash: number, token: number): void {
+    const { table } = this
+    const unit = this.findDirty(key, hash)
+    if (unit === 0 || this.token(unit) !== token) return
+    if ((table.state(unit) & entryState.flushing) === 0) table.order.remove(unit)
+    table.setState(unit, entryState.clean)
+    table.dirtyObjects--
+    table.arena.countDirty(unit, -table.units(unit))
+  }
+
+  /** What was handed out with this token could not be written: it is the first to be handed out again. */
+  markDirtyAgain(key: Key, hash: number, token: number): void {
+    const { table } = this
+    const unit = this.findDirty(key, hash)
+    if (unit === 0 || this.token(unit) !== token) return
+    if ((table.state(unit) & entryState.flushing) === 0) return
+    table.setState(unit, entryState.dirty)
+    table.order.prepend(unit)
+  }
+
+  /**
+   * Takes over memory whose writer died at any instant, in the middle of a put too. Whatever a put had
+   * returned true for is there, whole and newest, unless `isWhole` refuses it; `dropped` counts those.
+   */
+  adopt(isWhole: IsWhole): Adoption {
+    const table = new ObjectTable(this.table.memory)
+    const { sequence, ...adoption } = adoptMemory(table, isWhole)
+    this.table = table
+    this.sequence = sequence
+    this.mayWrite = true
+    return adoption
+  }
+
+  /**
+   * Walks over all objects, some places of the index at a time: from cursor 0 on until it returns 0 again.
+   * What is there during the whole walk is visited at least once, whatever is put and removed in between.
+   */
+  walk(
+    cursor: number,
+    placesMax: number,
+    visit: (key: Key, hash: number, value: Uint8Array) => void,
+  ): number {
+    const { index, bytes } = this.table
+    // Downwards, because a removal moves entries to lower places.
+    let slot = index.slots - cursor
+    for (const end = Math.max(0, slot - placesMax); slot > end; ) {
+      const unit = index.unit(--slot)
+      if (unit === 0) continue
+      const start = unit * 8 + entryHeaderBytes
+      const key = latin1Slice(bytes, start, start + this.table.keyLength(unit)) as Key
+      visit(key, index.hash(slot) >>> 0, this.view(unit, key.length))
+    }
+    return slot === 0 ? 0 : index.slots - slot
   }
 }

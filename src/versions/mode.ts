@@ -27,5 +27,9 @@ export function conflictsOf(object: StoredObject): Conflicts {
 
 /** True for an object of a bucket with durability 'memory': never written to the store. */
 export function isVolatile(object: StoredObject): boolean {
-  return ((object.siblings[0]?.encoding ?? 0) & volatileBit) !== 0
+  return isVolatileEncoding(object.siblings[0]?.encoding ?? 0)
+}
+
+export function isVolatileEncoding(encoding: number): boolean {
+  return (encoding & volatileBit) !== 0
 }

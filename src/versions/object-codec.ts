@@ -2,15 +2,24 @@
 // four bytes are a checksum over all before and, through its hash, over the key: verified wherever an object
 // is decoded, so bytes that changed, or that belong to another key, are never taken for an object.
 //
-//   u8 format, varint entries { f64 actor, varint counter, u32 time },
-//   varint siblings { varint 1 + entry of its actor (0: f64 actor follows), varint counter, f64 stamp,
-//   u8 flags (1 deleted, 2 expires), u8 encoding, f64 expires if so, varint length, value }, u32 crc32
+//   u8 format, u8 kind (0: any object, 1: one last-write-wins value), the body of that kind, u32 crc32
+//   any:     varint entries { f64 actor, varint counter, u32 time },
+//            varint siblings { varint 1 + entry of its actor (0: f64 actor follows), varint counter, f64 stamp,
+//            u8 flags (1 deleted, 2 expires), u8 encoding, f64 expires if so, varint length, value }
+//   latest:  u8 flags, u8 encoding, f64 stamp, f64 actor, varint counter, u32 time, f64 expires if so, value
+//
+// The second kind is nearly every object of a cache or a session store: small, quick to decode, and which of
+// two is newer can be told without decoding either.
 
 import { crc32 } from 'node:zlib'
 import { Malformed, Reader, Writer } from '../base/bytes.js'
+import { conflictsOf, isVolatileEncoding } from './mode.js'
 import type { ClockEntry, Sibling, StoredObject } from './object.js'
 
 const format = 1
+const anyKind = 0
+const latestKind = 1
+const stampAt = 4
 /** The fewest bytes of a clock entry and of a sibling: bounds a count before anything is allocated by it. */
 const entryBytesMin = 13
 const siblingBytesMin = 13
@@ -22,7 +31,40 @@ export function encodeObject(object: StoredObject, keyHash: number): Uint8Array 
   if (object.encoded !== undefined) return object.encoded
   scratch.reset()
   scratch.u8(format)
+  const latest = onlyLatest(object)
+  if (latest !== undefined) encodeLatest(latest, object.clock[0]?.time ?? 0)
+  else encodeAny(object)
+  scratch.u32(crc32(scratch.bytes.subarray(0, scratch.length), keyHash))
+  object.encoded = scratch.copy()
+  return object.encoded
+}
+
+/** The value of an object that is one last-write-wins value with a clock of its own event alone. */
+function onlyLatest(object: StoredObject): Sibling | undefined {
+  const [sibling] = object.siblings
+  const [entry] = object.clock
+  if (object.siblings.length !== 1 || object.clock.length !== 1 || conflictsOf(object) === 'siblings')
+    return undefined
+  const same = entry?.actor === sibling?.dot.actor && entry?.counter === sibling?.dot.counter
+  return same ? sibling : undefined
+}
+
+function encodeLatest(sibling: Sibling, time: number): void {
+  const { dot, stamp, deleted, expires, encoding, value } = sibling
+  scratch.u8(latestKind)
+  scratch.u8((deleted ? 1 : 0) | (expires !== 0 ? 2 : 0))
+  scratch.u8(encoding)
+  scratch.f64(stamp)
+  scratch.f64(dot.actor)
+  scratch.varint(dot.counter)
+  scratch.u32(time)
+  if (expires !== 0) scratch.f64(expires)
+  scratch.raw(value)
+}
+
+function encodeAny(object: StoredObject): void {
   const { clock, siblings } = object
+  scratch.u8(anyKind)
   scratch.varint(clock.length)
   for (const { actor, counter, time } of clock) {
     scratch.f64(actor)
@@ -31,9 +73,6 @@ export function encodeObject(object: StoredObject, keyHash: number): Uint8Array 
   }
   scratch.varint(siblings.length)
   for (const sibling of siblings) encodeSibling(sibling, clock)
-  scratch.u32(crc32(scratch.bytes.subarray(0, scratch.length), keyHash))
-  object.encoded = scratch.copy()
-  return object.encoded
 }
 
 function encodeSibling(sibling: Sibling, clock: StoredObject['clock']): void {
@@ -65,6 +104,9 @@ export function decodeObject(bytes: Uint8Array, keyHash: number): StoredObject {
   if (!looksWhole(bytes, keyHash)) throw new Malformed('wrong checksum')
   const reader = new Reader(bytes, 0, bytes.length - 4)
   if (reader.u8() !== format) throw new Malformed('unknown format of an object')
+  const kind = reader.u8()
+  if (kind === latestKind) return decodeLatest(reader, bytes)
+  if (kind !== anyKind) throw new Malformed('unknown kind of object')
   const entries = bounded(reader, entryBytesMin)
   const clock: ClockEntry[] = []
   for (let i = 0; i < entries; i++) {
@@ -76,6 +118,36 @@ export function decodeObject(bytes: Uint8Array, keyHash: number): StoredObject {
   for (let i = 0; i < count; i++) siblings.push(decodeSibling(reader, clock))
   if (reader.rest !== 0) throw new Malformed('trailing bytes')
   return { clock, siblings, encoded: bytes }
+}
+
+function decodeLatest(reader: Reader, bytes: Uint8Array): StoredObject {
+  const flags = reader.u8()
+  const encoding = reader.u8()
+  const stamp = reader.f64()
+  const dot = { actor: reader.f64(), counter: reader.varint() }
+  const time = reader.u32()
+  const expires = (flags & 2) !== 0 ? reader.f64() : 0
+  const value = reader.raw(reader.rest)
+  const sibling: Sibling = { dot, stamp, expires, deleted: (flags & 1) !== 0, encoding, value }
+  return { clock: [{ actor: dot.actor, counter: dot.counter, time }], siblings: [sibling], encoded: bytes }
+}
+
+/**
+ * Which of two encoded objects is newer, where both are single last-write-wins values with different stamps;
+ * undefined where that cannot be told without decoding them. Checksums are not looked at.
+ */
+export function newerOf(a: Uint8Array, b: Uint8Array): Uint8Array | undefined {
+  if (a[0] !== format || b[0] !== format || a[1] !== latestKind || b[1] !== latestKind) return undefined
+  if (a.length < stampAt + 8 || b.length < stampAt + 8) return undefined
+  const left = new Reader(a, stampAt).f64()
+  const right = new Reader(b, stampAt).f64()
+  if (left === right) return undefined
+  return left > right ? a : b
+}
+
+/** True for an encoded object of a bucket that is kept in memory only. */
+export function isVolatileEncoded(bytes: Uint8Array): boolean | undefined {
+  return bytes[1] === latestKind ? isVolatileEncoding(bytes[3] as number) : undefined
 }
 
 function decodeSibling(reader: Reader, clock: readonly ClockEntry[]): Sibling {

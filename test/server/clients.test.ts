@@ -1,4 +1,6 @@
 // The clients that people use, against the server: ioredis, redis (node-redis), redis-cli, redis-benchmark.
+// The tools are skipped where they are not installed. Nothing here knows the fake cluster: only what a user
+// of these clients sees.
 
 import { execFile, spawnSync } from 'node:child_process'
 import { promisify } from 'node:util'

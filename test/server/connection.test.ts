@@ -1,5 +1,6 @@
 // What a connection promises beyond single commands: replies in the order of the requests, commands beside
 // each other where they do not meet, order where they do, bounds on everything, and an end that loses nothing.
+// Operations are held back by the fake cluster, so that every order is made, not waited for.
 
 import { connect } from 'node:net'
 import { describe, expect, test } from 'vitest'

@@ -1,4 +1,6 @@
 // The numbers of SCAN cursors: bounded whatever clients do, and two per iteration that is under way.
+// Bounds are set small, so that a test reaches them in a few steps.
+// What a cursor means to the cluster is tested elsewhere.
 
 import { expect, test } from 'vitest'
 import { CursorTable } from '../../src/server/cursors.js'

@@ -1,5 +1,6 @@
 // What the tests of the Redis door share: a server on a free port over a cluster, and a plain socket that
 // says bytes and hears bytes. `ask` ends with a PING of its own making, so no test waits for a time.
+// What it starts, it ends when the test is over.
 
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'

@@ -1,5 +1,6 @@
 // The order of commands by key, against a slow and obvious version: a command may run when no earlier one
 // that is not finished shares a key with it, unless both only read.
+// Finishing goes in any order, as answers of a cluster do.
 
 import fc from 'fast-check'
 import { expect, test } from 'vitest'

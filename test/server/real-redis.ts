@@ -1,4 +1,6 @@
 // A real redis-server as the oracle of replies, where one is installed; undefined where none is.
+// It listens on a free port of loopback, keeps nothing on disk, and is ended by its own process handle.
+// Tests that use it are skipped without it.
 
 import { spawn } from 'node:child_process'
 import { type AddressInfo, connect, createServer } from 'node:net'

@@ -1,4 +1,6 @@
 // The npm package has no types of its own; only what the tests use.
+// It reads replies and, because they have the same form, requests that are arrays of bulk strings.
+// Tests use it as an oracle; nothing in src depends on it.
 declare module 'redis-parser' {
   interface Options {
     readonly returnReply: (reply: never) => void

@@ -95,10 +95,11 @@ export function settleGet(state: GatewayState, request: RequestId, pending: Pend
     turn.send(client, { type: 'get-answered', object, fastest }, pending.envelope.request)
     return
   }
-  const { r, complete, incomplete } = pending.tally
+  // Known before all have answered: who may still answer was reached.
+  const { n, r, complete, incomplete, failed } = pending.tally
   const details = {
     needed: r,
-    reached: countBits(complete),
+    reached: n - countBits((incomplete | failed) & ~complete),
     incomplete: countBits(incomplete),
     of: pending.replicas.length,
   }

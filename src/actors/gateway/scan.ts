@@ -71,7 +71,8 @@ export function settleScan(state: GatewayState, request: RequestId, pending: Pen
   state.pending.delete(request)
   const { envelope, tally } = pending
   if (verdict === 'lost') {
-    const details = { needed: tally.r, reached: countBits(tally.complete), of: pending.replicas.length }
+    const reached = tally.n - countBits((tally.incomplete | tally.failed) & ~tally.complete)
+    const details = { needed: tally.r, reached, of: pending.replicas.length }
     return fail(pending, 'unavailable', details, turn)
   }
   const { rows, next } = mergePages(state.ring, pending.pages, envelope.message)

@@ -1,6 +1,7 @@
 // A replica's part in a read: what it holds, and whether it may lack something. An unreadable copy is an
 // error, never "not found": a reader that took it for absence would lose data with the next write.
 
+import { copyBytes } from '../../base/bytes.js'
 import type { Address } from '../../protocol/address.js'
 import type { Envelope } from '../../protocol/envelope.js'
 import type { Fetch } from '../../protocol/read.js'
@@ -19,7 +20,7 @@ export function fetch(state: VnodeState, envelope: Envelope, message: Fetch, tur
     requester,
     {
       type: 'fetched',
-      object: object === undefined ? undefined : (object.encoded ?? encodeObject(object, message.hash)),
+      object: object === undefined ? undefined : copyBytes(encodeObject(object, message.hash)),
       complete: state.complete,
     },
     envelope.request,

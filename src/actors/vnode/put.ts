@@ -6,6 +6,7 @@
 // Dynamo counts answers; we count replicas, by set, so a message that comes twice counts once.
 
 import { crc32 } from 'node:zlib'
+import { copyBytes } from '../../base/bytes.js'
 import type { ErrorCode, ErrorDetails } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import type { NodeId, RequestId } from '../../base/units.js'
@@ -155,18 +156,23 @@ function lead(
     level: message.level,
     context: contextOf(object),
     existed: hadValue,
-    previous: message.returnPrevious && local !== undefined ? encodeObject(local, message.hash) : undefined,
+    previous:
+      message.returnPrevious && local !== undefined
+        ? copyBytes(encodeObject(local, message.hash))
+        : undefined,
     answered: false,
   }
   // dw replicas write through, at least one (Dynamo 6.1): the coordinator first, then in ring order.
   let writers = message.level === 'memory' ? 0 : Math.max(1, message.dw) - 1
-  turn.put(self.partition, message.key, message.hash, object, message.level)
+  // With dw 0 nobody waits for that one: it goes into the log at once and is fsynced with what comes after.
+  const own: Level = message.dw === 0 && message.level === 'disk' ? 'os' : message.level
+  turn.put(self.partition, message.key, message.hash, object, own)
   const encoded = object.encoded ?? encodeObject(object, message.hash)
   for (let index = 0; index < replicas.length; index++) {
     const node = replicas[index] as NodeId
     if (node === self.node) {
       noteStored(tally, index, message.level === 'memory')
-      if (message.level !== 'memory') {
+      if (message.level !== 'memory' && message.dw > 0) {
         const done = { type: 'replicated', level: message.level } as const
         const failed = { type: 'replicate-failed', code: 'storage-failed' } as const
         turn.sendDurable(message.level, self, done, failed, request)

@@ -4,12 +4,12 @@
 import { Malformed } from '../../base/bytes.js'
 import type { Address } from '../../protocol/address.js'
 import type { Envelope } from '../../protocol/envelope.js'
-import type { Replicate, Replicated, ReplicateFailed } from '../../protocol/write.js'
+import type { Level, Replicate, Replicated, ReplicateFailed } from '../../protocol/write.js'
 import { noteFailed, noteStored } from '../../quorum/tally.js'
 import { merge } from '../../versions/merge.js'
 import { conflictsOf, isVolatile } from '../../versions/mode.js'
 import type { StoredObject } from '../../versions/object.js'
-import { decodeObject } from '../../versions/object-codec.js'
+import { decodeObject, isVolatileEncoded, looksWhole, newerOf } from '../../versions/object-codec.js'
 import { type Turn, unreadable } from '../actor.js'
 import { settle } from './put.js'
 import { rowStored } from './repair.js'
@@ -21,6 +21,7 @@ export function replicate(state: VnodeState, envelope: Envelope, message: Replic
     turn.send(sender, { type: 'replicate-failed', code: 'overloaded' }, envelope.request)
     return
   }
+  if (replaceLatest(state, envelope, message, turn)) return
   let incoming: StoredObject
   try {
     incoming = decodeObject(message.object, message.hash)
@@ -37,9 +38,27 @@ export function replicate(state: VnodeState, envelope: Envelope, message: Replic
   const level = isVolatile(incoming) ? 'memory' : message.level
   if (merged !== local) turn.put(state.self.partition, message.key, message.hash, merged, level)
   else if (level !== 'memory') turn.persist(state.self.partition, message.key, message.hash, level)
+  acknowledge(envelope, level, turn)
+}
+
+/** The common case without decoding: one last-write-wins value comes for another, or for none, and is newer. */
+function replaceLatest(state: VnodeState, envelope: Envelope, message: Replicate, turn: Turn): boolean {
+  const volatile = isVolatileEncoded(message.object)
+  if (volatile === undefined) return false
+  const local = turn.getEncoded(message.key, message.hash)
+  if (local === unreadable) return false
+  if (local !== undefined && newerOf(message.object, local) !== message.object) return false
+  if (!looksWhole(message.object, message.hash)) return false
+  const level = volatile ? 'memory' : message.level
+  turn.putEncoded(state.self.partition, message.key, message.hash, message.object, level, volatile)
+  acknowledge(envelope, level, turn)
+  return true
+}
+
+function acknowledge(envelope: Envelope, level: Level, turn: Turn): void {
   turn.sendDurable(
     level,
-    sender,
+    envelope.from as Address<'vnode'>,
     { type: 'replicated', level },
     { type: 'replicate-failed', code: 'storage-failed' },
     envelope.request,

@@ -118,6 +118,8 @@ export class Machine {
       maxThreads: 1,
       concurrentTasksPerWorker: 1,
       atomics: 'disabled',
+      // What a turn makes is dead after it: a large nursery means that the collector seldom finds it alive.
+      resourceLimits: { maxYoungGenerationSizeMb: 64 },
     })
     // Piscina reports here what no task can be blamed for; the exit of the thread says the rest.
     pool.on('error', () => {})

@@ -1,5 +1,6 @@
 // Reads numbers, options and instants from the arguments of a command, with the error texts of Redis.
 // Invariant: nothing is guessed. Text that Redis would not take as a number is not taken here either.
+// What the numbers mean for a key is left to the commands.
 
 import type { Millis } from '../../base/units.js'
 import type { WriteOptions } from '../../client/api.js'

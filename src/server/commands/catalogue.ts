@@ -1,5 +1,6 @@
 // COMMAND: what this server understands, in the form that Redis clients and redis-cli ask for. DOCS is empty
 // on purpose: the documentation is docs/redis-protocol.md. Commands that are refused by name are not listed.
+// What the commands do is in their families; this file only lists what table.ts holds.
 
 import { globMatches } from '../glob.js'
 import { map, type Reply } from '../resp/reply.js'

@@ -1,5 +1,6 @@
 // CLIENT: who is connected, under which name, and whether it wants replies. Nothing here touches keys. It
 // runs alone on its connection, because CLIENT REPLY changes what is sent from there on.
+// Invariant: what a client calls itself fits in one line of CLIENT LIST.
 
 import { error, none, ok, type Reply } from '../resp/reply.js'
 import { integer, word } from './arguments.js'

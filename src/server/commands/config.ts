@@ -1,5 +1,6 @@
 // CONFIG: GET answers the settings that clients and tools of Redis ask for, in the words of Redis. Nothing
 // can be changed while the server runs: SET takes a value that is already so and refuses all others.
+// The real settings are those of the cluster and the server; see their documentation.
 
 import { globMatches } from '../glob.js'
 import { error, map, ok, type Reply } from '../resp/reply.js'

@@ -1,5 +1,6 @@
 // The request parser: however bytes are cut, the same requests and the same errors come out. The npm package
 // redis-parser is the oracle for well-formed arrays, a table of what Redis 7.0 answered for the rest.
+// Mutated captures of real clients must give requests or a protocol error, never another exception.
 
 import fc from 'fast-check'
 import RedisParser from 'redis-parser'
