@@ -48,7 +48,6 @@ export const errorTable = {
   expired: refused('the deadline passed before the work was begun; allow more time'),
   draining: refused('the cluster is shutting down; use another one'),
   closed: refused('open the cluster before using it'),
-  'not-supported': refused('use another command; a last-write-wins store cannot keep this one’s promise'),
   // What nobody can know.
   deadline: indeterminate('read the key to see whether the write happened'),
   'coordinator-lost': indeterminate('read the key to see whether the write happened'),
@@ -65,7 +64,6 @@ export const errorTable = {
   'storage-unavailable': refused('look at the disk: space, permissions, open files, hardware'),
   'node-failed': refused('read the log of the node; restart the cluster when the cause is mended'),
   'address-in-use': refused('use another port, or 0 for a free one'),
-  'protocol-error': refused('speak RESP2 or RESP3 to this port'),
 } as const satisfies Record<string, Entry>
 
 export type ErrorCode = keyof typeof errorTable

@@ -18,7 +18,7 @@ export const kept: Kind = 1
 // States of a segment.
 export const free = 0
 /** Entries are appended to it: one segment of each kind. */
-const open = 1
+export const open = 1
 export const sealed = 2
 /** First segment of a run. */
 export const run = 3
@@ -247,8 +247,10 @@ export class Arena {
     this.born[first] = this.openings++
   }
 
-  /** Sets a segment aside, to be emptied or to become part of a run. False for an open one or a run. */
+  /** Sets a segment aside, to be emptied or to become part of a run. False for a run. */
   hold(segment: number): boolean {
+    if (this.opened[fresh] === segment) this.seal(fresh)
+    else if (this.opened[kept] === segment) this.seal(kept)
     if (this.state[segment] === free) this.freeSegments--
     else if (this.state[segment] !== sealed) return false
     this.state[segment] = held

@@ -3,9 +3,9 @@
 // needs several. Plain scans over a few numbers per segment: a thousand segments take a microsecond, and
 // whoever asks is about to copy a segment.
 //
-// Invariant: nothing is changed here. Open segments, and those set aside, are never chosen.
+// Invariant: nothing is changed here. Segments that are set aside are never chosen, open ones only for a run.
 
-import { type Arena, free, fresh, type Kind, kept, run, sealed } from './object-buffer-arena.js'
+import { type Arena, free, fresh, type Kind, kept, open, run, sealed } from './object-buffer-arena.js'
 
 /** True when memory that was never used would be touched although half of what was used is dead. */
 export function isWasteful(arena: Arena): boolean {
@@ -121,7 +121,7 @@ export function cheapestRun(arena: Arena, count: number): number {
 function costOf(arena: Arena, segment: number): number {
   const state = arena.state[segment]
   if (state === free) return 0
-  if (state === sealed) return arena.liveIn(segment) + 3 * arena.dirtyIn(segment)
+  if (state === sealed || state === open) return arena.liveIn(segment) + 3 * arena.dirtyIn(segment)
   const first = arena.firstOfRun(segment)
   return first >= 0 && arena.dirtyIn(first) === 0 ? arena.segmentUnits : -1
 }

@@ -6,7 +6,7 @@
 import { afterEach, expect, test, vi } from 'vitest'
 import { type Random, randomBelow, seededRandom } from '../../src/base/random.js'
 import { createObjectBuffer, ObjectBuffer, type ObjectState } from '../../src/storage/object-buffer.js'
-import { hashOf, isWhole, keyOf, valueOf, versionOf } from './object-buffer-values.js'
+import { hashOf, isWhole, keyOf, makeValue, versionOf } from './object-buffer-values.js'
 
 afterEach(() => {
   vi.restoreAllMocks()
@@ -84,7 +84,7 @@ function checkAdopted(picture: SharedArrayBuffer, promised: Promised): ObjectBuf
 function workOn(buffer: ObjectBuffer, random: Random): void {
   for (let i = 0; i < 100; i++) {
     const number = randomBelow(random, keys)
-    const value = valueOf(number, 1_000_000 + i, randomBelow(random, 700))
+    const value = makeValue(number, 1_000_000 + i, randomBelow(random, 700))
     if (!buffer.put(keyOf(number), hashOf(number), value, 'dirty')) flush(buffer)
     else
       expect(versionOf(number, buffer.get(keyOf(number), hashOf(number)) as Uint8Array)).toBe(1_000_000 + i)
@@ -134,7 +134,7 @@ class Writer {
     const length = random() < 0.03 ? randomBelow(random, 9000) : randomBelow(random, 700)
     const next = { version: ++this.version, state }
     this.during(number, next)
-    const done = buffer.put(keyOf(number), hashOf(number), valueOf(number, next.version, length), state)
+    const done = buffer.put(keyOf(number), hashOf(number), makeValue(number, next.version, length), state)
     this.settle(number, done ? next : old)
   }
 
@@ -232,7 +232,7 @@ test('an entry that fails the check is dropped, counted, and memory is complete 
   const buffer = new ObjectBuffer(memory)
   buffer.complete = true
   for (let number = 0; number < 10; number++) {
-    buffer.put(keyOf(number), hashOf(number), valueOf(number, 1, 200), 'clean')
+    buffer.put(keyOf(number), hashOf(number), makeValue(number, 1, 200), 'clean')
   }
   const damaged = buffer.get(keyOf(4), hashOf(4)) as Uint8Array
   damaged[100] = (damaged[100] as number) ^ 1
@@ -245,13 +245,13 @@ test('an entry that fails the check is dropped, counted, and memory is complete 
 
 test('memory with a past is readable before it is adopted, and writable afterwards', () => {
   const memory = createObjectBuffer(64 * 1024)
-  new ObjectBuffer(memory).put(keyOf(1), hashOf(1), valueOf(1, 1, 50), 'dirty')
+  new ObjectBuffer(memory).put(keyOf(1), hashOf(1), makeValue(1, 1, 50), 'dirty')
   const after = new ObjectBuffer(memory)
   expect(after.has(keyOf(1), hashOf(1))).toBe(true)
-  expect(() => after.put(keyOf(2), hashOf(2), valueOf(2, 1, 50), 'dirty')).toThrow(
+  expect(() => after.put(keyOf(2), hashOf(2), makeValue(2, 1, 50), 'dirty')).toThrow(
     'adopted before it is written',
   )
   after.adopt(isWhole)
-  expect(after.put(keyOf(2), hashOf(2), valueOf(2, 1, 50), 'dirty')).toBe(true)
+  expect(after.put(keyOf(2), hashOf(2), makeValue(2, 1, 50), 'dirty')).toBe(true)
   expect(after.dirtyObjects).toBe(2)
 })

@@ -5,7 +5,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { createObjectBuffer, ObjectBuffer, type ObjectState } from '../../src/storage/object-buffer.js'
-import { hashOf, isWhole, keyOf, valueOf, versionOf } from './object-buffer-values.js'
+import { hashOf, isWhole, keyOf, makeValue, versionOf } from './object-buffer-values.js'
 
 const KiB = 1024
 
@@ -37,7 +37,7 @@ class Model {
     const old = this.check(number)
     const state = old?.state === 'dirty' && wanted === 'clean' ? 'dirty' : wanted
     const version = ++this.version
-    const value = valueOf(number, version, length)
+    const value = makeValue(number, version, length)
     const largest = buffer.capacityBytes / 4 - 24 - keyOf(number).length
     if (!buffer.put(keyOf(number), hashOf(number), value, state)) {
       // Refused: too large, or a good part of memory is unflushed.

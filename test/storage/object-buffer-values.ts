@@ -19,7 +19,7 @@ export function hashOf(number: number): number {
   return hashKey([7, 9], keyOf(number % 7 === 0 ? 1_000_000 + (number % 3) : number))
 }
 
-export function valueOf(number: number, version: number, length: number): Buffer {
+export function makeValue(number: number, version: number, length: number): Buffer {
   const value = Buffer.alloc(Math.max(valueBytesMin, length), (number * 31 + version * 7) & 0xff)
   value.writeUInt32LE(number, 0)
   value.writeUInt32LE(version, 4)

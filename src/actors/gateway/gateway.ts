@@ -13,7 +13,7 @@ import { put, putAnswered, putFailed } from './put.js'
 import { scan, walked, walkFailed } from './scan.js'
 import type { GatewayState } from './state.js'
 import { requestSweepDue } from './sweep.js'
-import { nodesChanged } from './view.js'
+import { nodesChanged, ringChanged } from './view.js'
 
 export const gatewayActor: Actor<GatewayState, GatewayMessage> = {
   start(self: Address): GatewayState {
@@ -57,8 +57,7 @@ export const gatewayActor: Actor<GatewayState, GatewayMessage> = {
       case 'nodes-changed':
         return nodesChanged(state, message, turn)
       case 'ring-changed':
-        state.ring = message.ring
-        return
+        return ringChanged(state, message)
       default:
         return unreachable(message)
     }

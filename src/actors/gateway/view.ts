@@ -1,7 +1,7 @@
 // What happens to open requests when a node dies or begins a new life: whoever waits for it is told now,
 // not at the deadline.
 
-import type { NodesChanged } from '../../protocol/life.js'
+import type { NodesChanged, RingChanged } from '../../protocol/life.js'
 import type { ReadTally } from '../../quorum/tally.js'
 import { noteReadFailed } from '../../quorum/tally.js'
 import type { Turn } from '../actor.js'
@@ -9,6 +9,10 @@ import { settleGet } from './get.js'
 import { settleScan } from './scan.js'
 import { type Asked, type GatewayState, generationOf, isUp } from './state.js'
 import { fail } from './sweep.js'
+
+export function ringChanged(state: GatewayState, message: RingChanged): void {
+  state.ring = message.ring
+}
 
 export function nodesChanged(state: GatewayState, message: NodesChanged, turn: Turn): void {
   const nodes = []

@@ -44,9 +44,9 @@ export const supervisorActor: Actor<SupervisorState, SupervisorMessage> = {
       case 'node-exited':
         return nodeExited(state, message, turn)
       case 'node-slow':
-        return changeState(state, message.node, 'up', 'slow', turn)
+        return nodeSlow(state, message.node, turn)
       case 'node-brisk':
-        return changeState(state, message.node, 'slow', 'up', turn)
+        return nodeBrisk(state, message.node, turn)
       case 'restart-due':
         return restartDue(state, message.node, turn)
       default:
@@ -103,6 +103,14 @@ function restartDue(state: SupervisorState, node: NodeId, turn: Turn): void {
   if (life.state !== 'down') return
   life.state = 'starting'
   turn.send(singleAddress('machine', supervisorThread), { type: 'spawn', node })
+}
+
+function nodeSlow(state: SupervisorState, node: NodeId, turn: Turn): void {
+  changeState(state, node, 'up', 'slow', turn)
+}
+
+function nodeBrisk(state: SupervisorState, node: NodeId, turn: Turn): void {
+  changeState(state, node, 'slow', 'up', turn)
 }
 
 function changeState(state: SupervisorState, node: NodeId, from: NodeState, to: NodeState, turn: Turn): void {

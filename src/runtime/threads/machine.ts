@@ -158,7 +158,9 @@ export class Machine {
 
   /** The task of a life has ended, by itself or because its thread did. */
   private async ended(node: NodeId, life: Life, error: Error | undefined): Promise<void> {
-    if (life.ending && error === undefined) return
+    if (life.ending) return
+    // The answer to the last drain may still be on its way.
+    if (this.closing && error === undefined) return
     life.ending = true
     this.fence(node, life)
     life.control.end(new RingspunError('node-failed', `node ${node} has ended`, { node }, error))

@@ -1,0 +1,124 @@
+// Reading another thread's memory, in slow motion: the reader stands still at each of its atomic loads, and
+// the writer does something there, up to making room over what is just being read. Real threads do the same in
+// test/threads/object-buffer.test.ts.
+
+import { afterEach, expect, test, vi } from 'vitest'
+import { type Random, randomBelow, seededRandom } from '../../src/base/random.js'
+import { createObjectBuffer, ObjectBuffer } from '../../src/storage/object-buffer.js'
+import { ObjectReader } from '../../src/storage/object-buffer-reader.js'
+import { hashOf, keyOf, makeValue, versionOf } from './object-buffer-values.js'
+
+afterEach(() => {
+  vi.restoreAllMocks()
+})
+
+const keys = 60
+
+function setUp(): { memory: SharedArrayBuffer; buffer: ObjectBuffer; reader: ObjectReader } {
+  const memory = createObjectBuffer(64 * 1024)
+  return { memory, buffer: new ObjectBuffer(memory), reader: new ObjectReader(memory) }
+}
+
+function put(buffer: ObjectBuffer, number: number, version: number, length: number): void {
+  expect(buffer.put(keyOf(number), hashOf(number), makeValue(number, version, length), 'volatile')).toBe(true)
+}
+
+test('a reader finds what the writer has, and nothing else', () => {
+  const { buffer, reader } = setUp()
+  for (let number = 0; number < keys; number++) put(buffer, number, number + 1, number * 11)
+  for (let number = 0; number < keys; number++) {
+    const value = reader.read(keyOf(number), hashOf(number)) as Uint8Array
+    expect(versionOf(number, value)).toBe(number + 1)
+    expect(value.buffer).not.toBeInstanceOf(SharedArrayBuffer)
+  }
+  buffer.remove(keyOf(3), hashOf(3))
+  expect(reader.read(keyOf(3), hashOf(3))).toBeUndefined()
+  expect(reader.read(keyOf(keys), hashOf(keys))).toBeUndefined()
+})
+
+test('a read goes into the bytes that it is handed, when they suffice', () => {
+  const { buffer, reader } = setUp()
+  put(buffer, 1, 9, 100)
+  const into = new Uint8Array(128)
+  const value = reader.read(keyOf(1), hashOf(1), into) as Uint8Array
+  expect([value.buffer === into.buffer, value.length, versionOf(1, value)]).toEqual([true, 100, 9])
+  const small = new Uint8Array(99)
+  expect((reader.read(keyOf(1), hashOf(1), small) as Uint8Array).buffer).not.toBe(small.buffer)
+})
+
+test('reads from other threads count as uses: they keep an object from eviction', () => {
+  const { buffer, reader } = setUp()
+  put(buffer, 0, 1, 200)
+  for (let number = 1; number < 2000; number++) {
+    put(buffer, number, 1, 200)
+    if (number % 10 === 0) expect(reader.read(keyOf(0), hashOf(0))).toBeDefined()
+  }
+  expect(buffer.evictions).toBeGreaterThan(1000)
+})
+
+test('a value that its check refuses is not returned', () => {
+  const { memory, buffer } = setUp()
+  put(buffer, 1, 1, 50)
+  put(buffer, 2, 1, 50)
+  const picky = new ObjectReader(memory, (value, hash) => hash === hashOf(1) && value.length === 50)
+  expect(picky.read(keyOf(1), hashOf(1))).toBeDefined()
+  expect(picky.read(keyOf(2), hashOf(2))).toBeUndefined()
+})
+
+/** Makes the writer act at atomic loads of the reader, with some probability. */
+function overtake(memory: SharedArrayBuffer, random: Random, share: number, act: () => void): () => void {
+  let reading = false
+  const real = Atomics.load as (words: Int32Array, at: number) => number
+  vi.spyOn(Atomics, 'load').mockImplementation(((words: Int32Array, at: number) => {
+    if (reading && words.buffer === memory && random() < share) {
+      reading = false
+      act()
+      reading = true
+    }
+    return real(words, at)
+  }) as never)
+  return () => {
+    reading = !reading
+  }
+}
+
+test.each([0.1, 0.3, 0.9])(
+  'however often the writer comes between, no read is torn or steps back (%d)',
+  (share) => {
+    const { memory, buffer, reader } = setUp()
+    const random = seededRandom(Math.round(share * 10))
+    /** Version of each key that is in memory as far as the writer knows; 0 when it was removed. */
+    const newest = new Int32Array(keys)
+    let version = 0
+    const act = () => {
+      for (let steps = randomBelow(random, random() < 0.2 ? 400 : 4); steps >= 0; steps--) {
+        const number = randomBelow(random, keys)
+        if (random() < 0.15) {
+          buffer.remove(keyOf(number), hashOf(number))
+          newest[number] = 0
+        } else {
+          put(buffer, number, ++version, randomBelow(random, random() < 0.1 ? 6000 : 900))
+          newest[number] = version
+        }
+      }
+    }
+    const toggle = overtake(memory, random, share, act)
+    let found = 0
+    for (let i = 0; i < 4000; i++) {
+      act()
+      const number = randomBelow(random, keys)
+      const before = newest[number] as number
+      toggle()
+      const value = reader.read(keyOf(number), hashOf(number))
+      toggle()
+      if (value === undefined) continue
+      found++
+      const read = versionOf(number, value)
+      // What was newest when the read began, or something that came during it.
+      if (before === 0) expect(read).toBeGreaterThan(0)
+      else expect(read).toBeGreaterThanOrEqual(before)
+    }
+    expect(found).toBeGreaterThan(100)
+    expect(buffer.evictions).toBeGreaterThan(100)
+  },
+)
