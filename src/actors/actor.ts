@@ -69,6 +69,8 @@ export interface Turn {
   persist(partition: Partition, key: Key, hash: number, level: Level): void
   /** True when the node holds so much unflushed that new work must be refused. */
   readonly overloaded: boolean
+  /** The largest encoded object that the node can hold. */
+  readonly objectBytesMax: number
   /** Asks the host for rows of a partition; it answers `rows-read` to the vnode, with `request`. */
   walk(walk: RowsWanted): void
   /** This life of the node. The same for all its vnodes; with the partition it names an actor for ever. */

@@ -102,7 +102,7 @@ export class LocalCluster implements ClusterApi {
       outside: (envelope) => this.outside(envelope),
       wake: () => this.loop.wake(),
       fatal: () => {},
-      life: { incarnation: 0, stampFloor: 0, catchUp: undefined },
+      life: { incarnation: 0, stampFloor: 0, catchUp: undefined, volatile: [] },
       storage: undefined,
       peers: () => [],
     }
@@ -276,12 +276,16 @@ function publicOptions(settings: ClusterSettings, ring: Ring): ClusterApi['optio
 }
 
 async function open(options: ClusterOptions = {}): Promise<LocalCluster> {
-  const settings = checkClusterOptions(options)
-  const { n } = settings.defaults
-  const wanted = { nodes: settings.nodes, partitions: settings.partitions, hash: settings.hash }
-  const directory = settings.dir === undefined ? undefined : openDataDirectory(settings.dir, wanted, version)
+  const asked = checkClusterOptions(options)
+  const wanted = { nodes: options.nodes, partitions: asked.partitions, hash: asked.hash }
+  const directory =
+    asked.dir === undefined ? undefined : openDataDirectory(asked.dir, wanted, version, asked.nodes)
   try {
     const identity = directory?.identity
+    // A directory that was made before says how many nodes there are, unless somebody insists.
+    const settings =
+      identity === undefined ? asked : checkClusterOptions({ ...options, nodes: identity.nodes })
+    const { n } = settings.defaults
     const ring = createRing({
       epoch: 1,
       partitions: identity?.partitions ?? settings.partitions ?? partitionsDefault,

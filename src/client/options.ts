@@ -156,6 +156,17 @@ export function checkClusterOptions(options: ClusterOptions): ClusterSettings {
     dw: options.dw ?? (durability === 'memory' ? 0 : 1),
     durability,
   }
+  const memory = checkWhole('memory', options.memory ?? 256 * MiB, 4 * MiB, 16 * 1024 * MiB)
+  const valueBytesMax = checkWhole(
+    'valueBytesMax',
+    options.valueBytesMax ?? Math.min(limits.valueBytesMaxDefault, memory / 16),
+    1,
+    limits.valueBytesMaxCeiling,
+  )
+  if (valueBytesMax > memory / 16) {
+    const reason = `values of ${valueBytesMax} bytes need at least 16 times as much memory on each node, got ${memory}`
+    throw new RingspunError('option-invalid', reason, { option: 'memory', valueBytesMax, memory })
+  }
   return {
     dir,
     nodes,
@@ -165,13 +176,8 @@ export function checkClusterOptions(options: ClusterOptions): ClusterSettings {
         : checkWhole('partitions', options.partitions, 1, limits.partitionsMax),
     hash:
       options.hash === undefined ? undefined : checkOneOf('hash', options.hash, ['halfsip', 'md5'] as const),
-    memory: checkWhole('memory', options.memory ?? 256 * MiB, 4 * MiB, 64 * 1024 * MiB),
-    valueBytesMax: checkWhole(
-      'valueBytesMax',
-      options.valueBytesMax ?? limits.valueBytesMaxDefault,
-      1,
-      limits.valueBytesMaxCeiling,
-    ),
+    memory,
+    valueBytesMax,
     routing: checkOneOf('routing', options.routing ?? 'client', ['client', 'server']),
     log: options.log ?? logToStandardError,
     defaults: checkProperties({}, base, nodes, dir !== undefined),

@@ -8,6 +8,7 @@
 import { Packr } from 'msgpackr'
 import { Malformed, Reader, type Writer } from '../base/bytes.js'
 import type { Key } from '../base/units.js'
+import { ringFromJson, ringToJson } from '../ring/ring.js'
 import type { ClockEntry, Context } from '../versions/object.js'
 import { type Address, type Kind, singleAddress, vnodeAddress } from './address.js'
 import type { Envelope, Message } from './envelope.js'
@@ -34,6 +35,41 @@ const replicateCode = 3
 const replicatedCode = 4
 const fetchCode = 5
 const fetchedCode = 6
+
+type Packed = Exclude<
+  Message['type'],
+  'put' | 'put-answered' | 'replicate' | 'replicated' | 'fetch' | 'fetched'
+>
+
+/** Every message that travels packed: what says it is something else is damaged. */
+const packedTypes: ReadonlySet<string> = new Set(
+  Object.keys({
+    'put-failed': 1,
+    'replicate-failed': 1,
+    'put-sweep-due': 1,
+    get: 1,
+    'get-answered': 1,
+    'get-failed': 1,
+    'fetch-failed': 1,
+    'request-sweep-due': 1,
+    scan: 1,
+    'scan-answered': 1,
+    'scan-failed': 1,
+    walk: 1,
+    walked: 1,
+    'walk-failed': 1,
+    'rows-read': 1,
+    'repair-due': 1,
+    'nodes-changed': 1,
+    'ring-changed': 1,
+    spawn: 1,
+    'node-ready': 1,
+    'node-exited': 1,
+    'node-slow': 1,
+    'node-brisk': 1,
+    'restart-due': 1,
+  } satisfies Record<Packed, 1>),
+)
 
 const packr = new Packr({ useRecords: false, mapsAsObjects: true, int64AsType: 'number' })
 
@@ -63,6 +99,10 @@ export function encodeEnvelope(writer: Writer, envelope: Envelope): void {
       writer.u8((message.complete ? 1 : 0) | (message.object === undefined ? 0 : 2))
       if (message.object !== undefined) writer.raw(message.object)
       return
+    case 'ring-changed':
+      // MessagePack knows no array of 16-bit numbers.
+      writeHeader(writer, packed, envelope)
+      return writer.raw(packr.pack({ type: message.type, ring: ringToJson(message.ring) }))
     default:
       writeHeader(writer, packed, envelope)
       return writer.raw(packr.pack(message))
@@ -132,11 +172,15 @@ function readMessage(reader: Reader, code: number): Message {
 }
 
 function readPacked(reader: Reader): Message {
+  let message: Message | null | undefined
   try {
-    return packr.unpack(reader.raw(reader.rest)) as Message
+    message = packr.unpack(reader.raw(reader.rest))
+    if (message?.type === 'ring-changed') message = { ...message, ring: ringFromJson(message.ring) }
   } catch (error) {
-    throw new Malformed('not MessagePack', { cause: error })
+    throw new Malformed('not MessagePack, or not a ring', { cause: error })
   }
+  if (!packedTypes.has(message?.type as string)) throw new Malformed('unknown message')
+  return message as Message
 }
 
 function writeKey(writer: Writer, key: Key, hash: number): void {

@@ -41,6 +41,7 @@ export class Host {
   private readonly timers = new Timers()
   private readonly turn: HostTurn
   private readonly aside: Aside | undefined
+  private readonly walks: Walks | undefined
   private inbox: Envelope[] = []
   private readonly vnodes: (VnodeState | undefined)[] = []
   private readonly gateway: GatewayState
@@ -63,9 +64,9 @@ export class Host {
         partition,
         () => (this.catchingUp ? ports.life.catchUp?.since : undefined),
       )
-    const walks = storage && this.journal && new Walks(ports, storage, this.journal, hash, deliver)
+    this.walks = storage && this.journal && new Walks(ports, storage, this.journal, hash, deliver)
     this.aside = storage && new Aside(ports, storage)
-    this.turn = new HostTurn(ports, this.timers, this.journal, walks)
+    this.turn = new HostTurn(ports, this.timers, this.journal, this.walks)
     this.turn.begin()
     this.gateway = this.start(gatewayActor, singleAddress('gateway', ports.thread))
     if (roles.supervisor)
@@ -204,8 +205,10 @@ export class Host {
   private tellActors(envelope: Envelope<NodesChanged | RingChanged>): void {
     const { message } = envelope
     const { turn } = this
-    if (message.type === 'ring-changed') this.ring = message
-    else this.nodes = message
+    if (message.type === 'ring-changed') {
+      if (this.ring === undefined) this.walks?.restore(this.ports.life.volatile, message.ring)
+      this.ring = message
+    } else this.nodes = message
     turn.self = this.gateway.self
     gatewayActor.receive(this.gateway, { ...envelope, to: this.gateway.self }, turn)
     for (const state of this.vnodes) {

@@ -28,6 +28,8 @@ export interface Memory {
   readonly dirtyBytes: number
   readonly dirtyObjects: number
   readonly capacityBytes: number
+  /** The largest object that it takes. */
+  readonly objectBytesMax: number
   /** True while memory holds everything that the store holds: then what is not here does not exist. */
   complete: boolean
 }
@@ -50,6 +52,13 @@ export interface Life {
   readonly incarnation: Incarnation
   readonly stampFloor: Stamp
   readonly catchUp: CatchUp | undefined
+  /** Keys of buckets kept in memory only that came over from the life before: no store lists them. */
+  readonly volatile: readonly VolatileKey[]
+}
+
+export interface VolatileKey {
+  readonly key: Key
+  readonly hash: number
 }
 
 export type Posted = 'sent' | 'full' | 'dead'

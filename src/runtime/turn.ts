@@ -24,7 +24,6 @@ export type FetchedRows = Map<Key, Uint8Array | Error | undefined>
 export class HostTurn implements Turn {
   now: Millis = 0
   wall: Millis = 0
-  overloaded = false
   /** Who is deciding: the sender of what is sent. */
   self!: Address
   /** Noted for release, in order. */
@@ -53,10 +52,16 @@ export class HostTurn implements Turn {
   begin(): void {
     this.now = this.ports.now()
     this.wall = this.ports.wall()
+  }
+
+  get overloaded(): boolean {
     const memory = this.ports.storage?.memory
-    if (memory === undefined) return
-    const most = Math.min(limits.dirtyBytesMax, memory.capacityBytes / 2)
-    this.overloaded = memory.dirtyBytes > most
+    if (memory === undefined) return false
+    return memory.dirtyBytes > Math.min(limits.dirtyBytesMax, memory.capacityBytes / 2)
+  }
+
+  get objectBytesMax(): number {
+    return this.ports.storage?.memory.objectBytesMax ?? 0
   }
 
   random(): number {

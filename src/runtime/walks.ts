@@ -8,11 +8,12 @@ import { limits } from '../base/limits.js'
 import type { Key, Partition } from '../base/units.js'
 import type { Envelope } from '../protocol/envelope.js'
 import type { RowsRead, WalkedRow } from '../protocol/walk.js'
+import { partitionOf, type Ring } from '../ring/ring.js'
 import { objectRow, type Row, type RowKey } from '../storage/store.js'
 import type { Stamp } from '../versions/object.js'
 import { decodeObject } from '../versions/object-codec.js'
 import type { Journal } from './journal.js'
-import type { HostPorts, HostStorage } from './ports.js'
+import type { HostPorts, HostStorage, VolatileKey } from './ports.js'
 
 /** Characters before the key in the row of an object. */
 const rowPrefixLength = objectRow(0, '' as Key).length
@@ -37,6 +38,11 @@ export class Walks {
     this.journal = journal
     this.hashOf = hashOf
     this.deliver = deliver
+  }
+
+  /** Keys that no store lists and that were in memory before this life began. */
+  restore(keys: readonly VolatileKey[], ring: Ring): void {
+    for (const { key, hash } of keys) this.noteVolatile(partitionOf(ring, hash), key)
   }
 
   /** A key that no store will ever list. */

@@ -7,13 +7,14 @@ import { singleAddress } from '../protocol/address.js'
 import type { Envelope } from '../protocol/envelope.js'
 import type { Ring } from '../ring/ring.js'
 import { Host } from '../runtime/host.js'
-import type { HostPorts, Posted } from '../runtime/ports.js'
+import type { HostPorts, Posted, VolatileKey } from '../runtime/ports.js'
 import { createMemoryStore, type MemoryStore } from '../storage/memory-store.js'
 import { decodeMeta, encodeMeta, type Meta, metaRow } from '../storage/meta.js'
 import { createObjectBuffer, ObjectBuffer } from '../storage/object-buffer.js'
 import { assess, type Verdict } from '../storage/recovery.js'
 import type { Store } from '../storage/store.js'
-import { looksWhole } from '../versions/object-codec.js'
+import { isVolatile } from '../versions/mode.js'
+import { decodeObject, looksWhole } from '../versions/object-codec.js'
 
 export interface SimNodeWorld {
   readonly seed: number
@@ -47,6 +48,7 @@ export class SimNode {
   private wasComplete: boolean | undefined
   private newborn = true
   private lives = 0
+  private volatile: VolatileKey[] = []
   private closed = true
 
   constructor(world: SimNodeWorld, node: NodeId) {
@@ -110,7 +112,12 @@ export class SimNode {
       this.memory = createObjectBuffer(this.world.memoryBytes)
       return undefined
     }
-    const adoption = new ObjectBuffer(this.memory).adopt((_key, hash, value) => looksWhole(value, hash))
+    this.volatile = []
+    const adoption = new ObjectBuffer(this.memory).adopt((key, hash, value) => {
+      const whole = looksWhole(value, hash)
+      if (whole && isVolatile(decodeObject(value, hash))) this.volatile.push({ key, hash })
+      return whole
+    })
     return { dropped: adoption.dropped, wasComplete: this.wasComplete }
   }
 
@@ -144,6 +151,7 @@ export class SimNode {
         incarnation,
         stampFloor,
         catchUp: verdict.since === undefined ? undefined : { since: verdict.since, copies: world.copies },
+        volatile: this.volatile,
       },
       storage: {
         memory,

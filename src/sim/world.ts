@@ -109,7 +109,7 @@ export class World implements SimNodeWorld {
       outside: (envelope) => this.outside(envelope),
       wake: () => this.wakeThread(supervisorThread),
       fatal: () => {},
-      life: { incarnation: 0, stampFloor: 0, catchUp: undefined },
+      life: { incarnation: 0, stampFloor: 0, catchUp: undefined, volatile: [] },
       storage: undefined,
       peers: () => [],
     }

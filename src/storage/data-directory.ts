@@ -13,20 +13,20 @@ import {
   constants,
   existsSync,
   fsyncSync,
-  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   statSync,
-  unlinkSync,
-  writeSync,
+  writeFileSync,
 } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join, resolve } from 'node:path'
 import { RingspunError } from '../base/errors.js'
 import { limits } from '../base/limits.js'
 import type { NodeId } from '../base/units.js'
+import { makeDirectory, syncDirectory } from './directories.js'
 
 /** Brings no types: an advisory lock of the kernel's on an open file, true when it was granted. */
 const { tryLock } = createRequire(import.meta.url)('fs-native-extensions') as {
@@ -69,17 +69,22 @@ export interface DataDirectory {
   close(): void
 }
 
-export function openDataDirectory(path: string, wanted: WantedLayout, version: string): DataDirectory {
+export function openDataDirectory(
+  path: string,
+  wanted: WantedLayout,
+  version: string,
+  nodesDefault = 3,
+): DataDirectory {
   const dir = resolve(path)
-  const isNew = prepare(dir)
+  // Once before the lock, because the lock is a file and a refusal writes none; once more behind it, because
+  // another process may have made the cluster in between.
+  look(dir, wanted, version)
   const lock = takeLock(dir)
   try {
-    const known = isNew ? undefined : readIdentity(dir)
-    if (known !== undefined) checkLayout(dir, known, wanted)
-    const identity = known ?? newIdentity(wanted, version)
+    const known = look(dir, wanted, version)
+    const identity = known ?? newIdentity(wanted, version, nodesDefault)
     if (known === undefined) writeJson(dir, identityFile, identity)
-    for (let node = 1; node <= identity.nodes; node++)
-      mkdirSync(nodePath(dir, node), { recursive: true, mode: 0o700 })
+    for (let node = 1; node <= identity.nodes; node++) makeDirectory(nodePath(dir, node))
     return opened(dir, identity, known === undefined, lock)
   } catch (error) {
     closeSync(lock)
@@ -111,18 +116,27 @@ function invalid(dir: string, reason: string, cause?: unknown): RingspunError {
   return new RingspunError('data-dir-invalid', `${dir} ${reason}`, { dir }, cause)
 }
 
+/** The cluster that is in the directory, undefined when there is none yet; refuses what cannot be opened. */
+function look(dir: string, wanted: WantedLayout, version: string): ClusterIdentity | undefined {
+  if (prepare(dir)) return undefined
+  const identity = readIdentity(dir, version)
+  checkLayout(dir, identity, wanted)
+  return identity
+}
+
+/** What may lie in a directory that has no cluster yet: traces of an opening that was cut short, and a new disk's. */
+const ignored: readonly string[] = ['LOCK', `${identityFile}.new`, 'lost+found']
+
 /** Makes the directory when it is not there; true when there is no cluster in it yet. */
 function prepare(dir: string): boolean {
   try {
-    if (!existsSync(dir)) mkdirSync(dir, { recursive: true, mode: 0o700 })
+    if (!existsSync(dir)) makeDirectory(dir)
     if (!statSync(dir).isDirectory()) throw invalid(dir, 'is not a directory')
     accessSync(dir, constants.R_OK | constants.W_OK | constants.X_OK)
-    const entries = readdirSync(dir).filter((name) => name !== 'LOCK' && name !== `${identityFile}.new`)
+    const entries = readdirSync(dir).filter((name) => !ignored.includes(name))
     if (entries.length === 0) return true
-    if (!entries.includes(identityFile)) {
-      throw invalid(dir, `holds ${JSON.stringify(entries[0])} and no cluster: use an empty directory`)
-    }
-    return false
+    if (entries.includes(identityFile)) return false
+    throw invalid(dir, `holds ${JSON.stringify(entries[0])} and no cluster: use an empty directory`)
   } catch (error) {
     if (error instanceof RingspunError) throw error
     throw invalid(dir, `cannot be used: ${(error as Error).message}`, error)
@@ -130,32 +144,30 @@ function prepare(dir: string): boolean {
 }
 
 function takeLock(dir: string): number {
-  let file: number
+  let file: number | undefined
   try {
     file = openSync(join(dir, 'LOCK'), constants.O_RDWR | constants.O_CREAT, 0o600)
+    if (tryLock(file)) return file
   } catch (error) {
+    if (file !== undefined) closeSync(file)
     throw invalid(dir, `cannot be locked: ${(error as Error).message}`, error)
   }
-  if (tryLock(file)) return file
   closeSync(file)
-  throw new RingspunError(
-    'data-dir-locked',
-    `${dir} is open in another process, or a second time in this one`,
-    { dir },
-  )
+  const reason = `${dir} is open in another process, or a second time in this one`
+  throw new RingspunError('data-dir-locked', reason, { dir })
 }
 
-function readIdentity(dir: string): ClusterIdentity {
+function readIdentity(dir: string, version: string): ClusterIdentity {
   const found = readJson(dir, identityFile)
   if (typeof found !== 'object' || found === null) throw invalid(dir, `has a damaged ${identityFile}`)
   const identity = found as ClusterIdentity
   if (typeof identity.format !== 'number') throw invalid(dir, `has a damaged ${identityFile}`)
   if (identity.format !== format) {
-    const reason = `${dir} has format ${identity.format}, made by ringspun ${identity.createdBy}; this one knows format ${format}`
+    const reason = `${dir} has format ${identity.format}, made by ringspun ${identity.createdBy}; ringspun ${version} knows format ${format}`
     throw new RingspunError('data-dir-format', reason, { format: identity.format, known: format })
   }
   const { id, partitions, nodes, hash, seed } = identity
-  const seedOk = Array.isArray(seed) && seed.length === 2 && seed.every((part) => Number.isInteger(part))
+  const seedOk = Array.isArray(seed) && seed.length === 2 && seed.every((part) => part >>> 0 === part)
   const hashOk = hash === 'halfsip' || hash === 'md5'
   if (
     typeof id !== 'string' ||
@@ -186,13 +198,13 @@ function checkLayout(dir: string, identity: ClusterIdentity, wanted: WantedLayou
   differs('hash', `the hash ${identity.hash}`, `${wanted.hash}`)
 }
 
-function newIdentity(wanted: WantedLayout, version: string): ClusterIdentity {
+function newIdentity(wanted: WantedLayout, version: string, nodesDefault: number): ClusterIdentity {
   const random = randomBytes(24)
   return {
     format,
     id: random.toString('hex', 0, 16),
     partitions: wanted.partitions ?? partitionsDefault,
-    nodes: wanted.nodes ?? 3,
+    nodes: wanted.nodes ?? nodesDefault,
     hash: wanted.hash ?? 'halfsip',
     seed: [random.readUInt32LE(16), random.readUInt32LE(20)],
     createdBy: version,
@@ -217,7 +229,7 @@ function writeJson(dir: string, file: string, value: unknown): void {
   try {
     const handle = openSync(fresh, 'w', 0o600)
     try {
-      writeSync(handle, `${JSON.stringify(value, null, 2)}\n`)
+      writeFileSync(handle, `${JSON.stringify(value, null, 2)}\n`)
       fsyncSync(handle)
     } finally {
       closeSync(handle)
@@ -225,23 +237,8 @@ function writeJson(dir: string, file: string, value: unknown): void {
     renameSync(fresh, path)
     syncDirectory(dir)
   } catch (error) {
-    if (existsSync(fresh)) unlinkSync(fresh)
-    throw new RingspunError(
-      'storage-unavailable',
-      `${path} cannot be written: ${(error as Error).message}`,
-      {},
-      error,
-    )
-  }
-}
-
-function syncDirectory(dir: string): void {
-  // Windows has no fsync of directories; renames are ordered there by the journal.
-  if (process.platform === 'win32') return
-  const handle = openSync(dir, 'r')
-  try {
-    fsyncSync(handle)
-  } finally {
-    closeSync(handle)
+    rmSync(fresh, { force: true })
+    const reason = `${path} cannot be written: ${(error as Error).message}`
+    throw new RingspunError('storage-unavailable', reason, { path }, error)
   }
 }

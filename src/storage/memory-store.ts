@@ -1,43 +1,52 @@
 // A store in memory, for clusters without a directory and for the simulated world, where it is a disk: it
 // knows what was applied, what the log holds, and what is fsynced, and can be crashed to any of them.
-// State changes at once; callbacks come through `schedule`, so that whoever runs the world decides when.
+// State changes at once, in the order of the calls; callbacks come through `schedule`, so that whoever runs
+// the world decides when. Values that were read are the store's own: nobody writes into them.
+//
+// Invariant: `before` undone from `rows` is what a power cut leaves for sure; `unsynced`, applied to that in
+// order, gives `rows` again.
 
+import { RingspunError } from '../base/errors.js'
+import { OrderedRows } from './ordered-rows.js'
 import type { CommitLevel, Done, Row, RowKey, Store, Write } from './store.js'
-
-interface Batch {
-  readonly writes: readonly Write[]
-}
 
 export interface MemoryStore extends Store {
   /**
-   * What is left after a crash, as a new store; this one is dead. A process that dies loses nothing that was
-   * committed ('os' is the least level). A power cut loses what was not fsynced, but for a part of it, oldest
-   * first, that `keep` (0 to 1) says had reached the disk by itself.
+   * What is left after a crash, as a new store; this one is dead, and what was not answered yet is answered
+   * with an error. A process that dies loses nothing that was committed ('os' is the least level). A power cut
+   * loses what was not fsynced, but for a part, oldest batches first, that had reached the disk by itself:
+   * `keep`, drawn by the caller, 0 <= keep < 1, says how large that part is, every size equally likely.
    */
   crash(kind: 'process' | 'power', keep?: number): MemoryStore
+  /** Rows that are there. */
   readonly size: number
 }
 
+/** `schedule` runs a task later, never at once, and tasks in the order in which it was given them. */
 export function createMemoryStore(schedule: (task: () => void) => void): MemoryStore {
-  return new SortedStore(schedule, new Map(), [])
+  return new SortedStore(schedule)
 }
+
+/** Kernels write back by themselves within seconds; here what is not fsynced is bounded by its size. */
+const unsyncedBytesMax = 16 * 1024 * 1024
+/** Counted per row on top of its bytes. */
+const rowOverheadBytes = 64
 
 class SortedStore implements MemoryStore {
   private readonly schedule: (task: () => void) => void
   /** Everything applied. */
-  private readonly rows: Map<RowKey, Uint8Array>
-  /** Row keys in order, or undefined after a new or deleted key. */
-  private order: RowKey[] | undefined
-  /** What the disk holds for sure, as of the last fsync, and the batches since. */
-  private synced: Map<RowKey, Uint8Array>
-  private readonly unsynced: Batch[]
-  private closed: Error | undefined
+  private readonly rows = new Map<RowKey, Uint8Array>()
+  private readonly order = new OrderedRows()
+  /** Batches since the last fsync, oldest first. */
+  private unsynced: (readonly Write[])[] = []
+  private unsyncedBytes = 0
+  /** What the rows of `unsynced` were at the last fsync. */
+  private readonly before = new Map<RowKey, Uint8Array | undefined>()
+  private closed = false
+  private crashed = false
 
-  constructor(schedule: (task: () => void) => void, rows: Map<RowKey, Uint8Array>, unsynced: Batch[]) {
+  constructor(schedule: (task: () => void) => void) {
     this.schedule = schedule
-    this.rows = rows
-    this.synced = new Map(rows)
-    this.unsynced = unsynced
   }
 
   get size(): number {
@@ -45,35 +54,45 @@ class SortedStore implements MemoryStore {
   }
 
   commit(writes: readonly Write[], level: CommitLevel, done: Done): void {
-    if (this.closed === undefined) {
-      const copy = writes.map(({ row, value }) => ({ row, value: value && Uint8Array.from(value) }))
-      for (const { row, value } of copy) this.apply(row, value)
-      this.unsynced.push({ writes: copy })
-      if (level === 'disk') this.sync()
+    if (!this.closed) {
+      const copies: Write[] = []
+      for (const { row, value } of writes) copies.push({ row, value: value && Uint8Array.from(value) })
+      this.applyUnsynced(copies)
+      if (level === 'disk' || this.unsyncedBytes > unsyncedBytesMax) this.sync()
     }
-    this.answer(() => done(this.closed))
+    this.answer(this.closed, done)
+  }
+
+  private applyUnsynced(batch: readonly Write[]): void {
+    for (const { row, value } of batch) {
+      if (!this.before.has(row)) this.before.set(row, this.rows.get(row))
+      this.unsyncedBytes += row.length + (value?.length ?? 0) + rowOverheadBytes
+      this.apply(row, value)
+    }
+    this.unsynced.push(batch)
   }
 
   private apply(row: RowKey, value: Uint8Array | undefined): void {
     if (value === undefined) {
-      if (this.rows.delete(row)) this.order = undefined
+      if (this.rows.delete(row)) this.order.remove(row)
     } else {
-      if (!this.rows.has(row)) this.order = undefined
+      if (!this.rows.has(row)) this.order.add(row)
       this.rows.set(row, value)
     }
   }
 
   private sync(): void {
-    applyAll(this.synced, this.unsynced.splice(0))
+    this.unsynced = []
+    this.unsyncedBytes = 0
+    this.before.clear()
   }
 
   read(
     rows: readonly RowKey[],
     done: (error: Error | undefined, values: readonly (Uint8Array | Error | undefined)[]) => void,
   ): void {
-    this.answer(() =>
-      done(this.closed, this.closed === undefined ? rows.map((row) => this.rows.get(row)) : []),
-    )
+    const values = this.closed ? [] : rows.map((row) => this.rows.get(row))
+    this.answer(this.closed, (error) => done(error, error === undefined ? values : []))
   }
 
   walk(
@@ -82,71 +101,51 @@ class SortedStore implements MemoryStore {
     limit: number,
     done: (error: Error | undefined, rows: readonly Row[]) => void,
   ): void {
-    this.answer(() => {
-      const found: Row[] = []
-      const order = this.sorted()
-      for (let i = firstAfter(order, after); i < order.length && found.length < limit; i++) {
-        const row = order[i] as RowKey
-        if (row >= before) break
+    const found: Row[] = []
+    if (!this.closed) {
+      // The least row that is larger than `after`.
+      for (const row of this.order.range(`${after}\0`, before, limit)) {
         found.push({ row, value: this.rows.get(row) as Uint8Array })
       }
-      done(this.closed, this.closed === undefined ? found : [])
-    })
-  }
-
-  private sorted(): RowKey[] {
-    this.order ??= [...this.rows.keys()].sort((a, b) => (a < b ? -1 : 1))
-    return this.order
+    }
+    this.answer(this.closed, (error) => done(error, error === undefined ? found : []))
   }
 
   deleteRange(from: RowKey, to: RowKey, done: Done): void {
-    const writes = this.sorted()
-      .filter((row) => row >= from && row < to)
-      .map((row) => ({ row, value: undefined }))
-    this.commit(writes, 'os', done)
+    const rows = this.order.range(from, to, Number.POSITIVE_INFINITY)
+    this.commit(
+      rows.map((row) => ({ row, value: undefined })),
+      'os',
+      done,
+    )
   }
 
   close(done: Done): void {
-    const before = this.closed
-    this.closed ??= new Error('the store is closed')
-    this.answer(() => done(before))
+    const refused = this.closed
+    this.closed = true
+    this.answer(refused, done)
   }
 
   crash(kind: 'process' | 'power', keep = 0): MemoryStore {
-    this.closed = new Error('the store has crashed')
-    const left = kind === 'process' ? this.unsynced.length : Math.floor(this.unsynced.length * keep)
-    const survived = new Map(this.synced)
-    applyAll(survived, this.unsynced.slice(0, left))
-    const next = new SortedStore(this.schedule, survived, [])
-    if (kind === 'process') {
-      // The log is in the page cache: a later power cut may still take it.
-      next.synced = new Map(this.synced)
-      next.unsynced.push(...this.unsynced)
+    const next = new SortedStore(this.schedule)
+    for (const [row, value] of this.rows) {
+      if (!this.before.has(row)) next.apply(row, value)
     }
+    for (const [row, value] of this.before) next.apply(row, value)
+    // After the death of a process its log is in the page cache: a later power cut may still take that.
+    const kept = kind === 'process' ? this.unsynced.length : Math.floor(keep * (this.unsynced.length + 1))
+    for (const batch of this.unsynced.slice(0, kept)) next.applyUnsynced(batch)
+    if (kind === 'power') next.sync()
+    this.closed = true
+    this.crashed = true
     return next
   }
 
-  private answer(task: () => void): void {
-    this.schedule(task)
+  /** A call that was accepted before `close` is answered with its result; after a crash nothing is. */
+  private answer(refused: boolean, done: Done): void {
+    this.schedule(() => {
+      if (this.crashed) done(new RingspunError('storage-failed', 'the store has crashed'))
+      else done(refused ? new RingspunError('closed', 'the store is closed') : undefined)
+    })
   }
-}
-
-function applyAll(rows: Map<RowKey, Uint8Array>, batches: readonly Batch[]): void {
-  for (const { writes } of batches) {
-    for (const { row, value } of writes) {
-      if (value === undefined) rows.delete(row)
-      else rows.set(row, value)
-    }
-  }
-}
-
-function firstAfter(order: readonly RowKey[], after: RowKey): number {
-  let low = 0
-  let high = order.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if ((order[middle] as RowKey) <= after) low = middle + 1
-    else high = middle
-  }
-  return low
 }

@@ -278,6 +278,7 @@ export class Arena {
     this.begin(first, kind, count)
     for (let segment = first; segment < first + count; segment++) {
       assert(this.state[segment] === held, 'a run is made of segments that were set aside')
+      this.renew(segment)
       this.state[segment] = segment === first ? run : runRest
     }
     const units = count * this.segmentUnits

@@ -20,7 +20,7 @@ export interface ReadBatch {
 }
 
 export interface WalFile {
-  readonly path: string
+  /** Names the file. Its `path` is left alone: the binding reads it after its own cleanup. */
   readonly number: number
 }
 
@@ -33,12 +33,20 @@ export interface IteratorOptions {
   readonly capacity?: number
 }
 
+/** A readable stream of rows. */
+export interface RowStream {
+  on(event: 'data', listener: (row: { readonly key: Buffer; readonly value: Buffer }) => void): this
+  on(event: 'error', listener: (error: Error) => void): this
+  /** After the last row, or after the error: comes always, once. */
+  on(event: 'close', listener: () => void): this
+}
+
 export interface Database {
   ready(): Promise<void>
   close(): Promise<void>
   write(options?: { readonly capacity?: number; readonly autoDestroy?: boolean }): WriteBatch
   read(options?: { readonly capacity?: number; readonly autoDestroy?: boolean }): ReadBatch
-  iterator(options: IteratorOptions): AsyncIterable<{ readonly key: Buffer; readonly value: Buffer }>
+  iterator(options: IteratorOptions): RowStream
   currentWalFile(): Promise<WalFile>
   getProperty(name: string): Promise<string | null>
 }
@@ -56,7 +64,12 @@ export interface DatabaseOptions {
 interface Binding {
   new (path: string, options: DatabaseOptions): Database
   readonly BloomFilterPolicy: new (bitsPerKey: number) => object
-  readonly constants: { readonly walRecoveryMode: { readonly POINT_IN_TIME: number } }
+  readonly constants: {
+    readonly walRecoveryMode: {
+      readonly TOLERATE_CORRUPTED_TAIL_RECORDS: number
+      readonly POINT_IN_TIME: number
+    }
+  }
 }
 
 export const RocksDB = createRequire(import.meta.url)('rocksdb') as Binding

@@ -138,6 +138,15 @@ class Writer {
     this.settle(number, done ? next : old)
   }
 
+  /** What was evicted is not missed any more, and the node has found out that memory is complete again. */
+  forget(): void {
+    for (const [number, known] of this.known) {
+      if (known.state === 'dirty' || this.buffer.has(keyOf(number), hashOf(number))) continue
+      this.settle(number, undefined)
+    }
+    this.buffer.complete = true
+  }
+
   private flushSome(): void {
     const taken: [number, number][] = []
     this.buffer.nextDirty(10, 1e9, (key, _hash, _value, token) =>
@@ -186,7 +195,10 @@ test.each([1, 2, 3, 4])('a death at any store loses nothing that was promised (%
     last = now
     watching = true
   })
-  for (let i = 0; i < 250; i++) writer.step()
+  for (let i = 0; i < 250; i++) {
+    if (i % 5 === 0) writer.forget()
+    writer.step()
+  }
   expect(writer.buffer.evictions).toBeGreaterThan(20)
   expect(pictures).toBeGreaterThan(1000)
   expect(inMoves).toBeGreaterThan(20)

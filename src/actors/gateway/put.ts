@@ -70,8 +70,10 @@ export function putFailed(state: GatewayState, envelope: Envelope, message: PutF
   state.pending.delete(envelope.request)
   const { condition, change, keepExpiry } = pending.envelope.message
   const free = condition === 'none' && change !== 'touch' && !keepExpiry
-  // Refused for a reason of that node alone, and without effect: another replica may lead it.
-  if (free && (message.code === 'unreadable' || message.code === 'overloaded')) {
+  // Refused for a reason of that node alone, and without effect: another replica may lead it. A node that is
+  // dead already, though nobody has told us, is known by a refusal that could not count replicas.
+  const dead = message.code === 'unavailable' && message.details['needed'] === undefined
+  if (free && (dead || message.code === 'unreadable' || message.code === 'overloaded')) {
     pending.tried.push(pending.coordinator)
     if (pending.tried.length < pending.envelope.message.n) return tryCoordinator(state, pending, turn)
   }

@@ -44,6 +44,10 @@ export function put(state: VnodeState, envelope: Envelope, message: Put, turn: T
       turn,
     )
   }
+  const bytes = encodeObject(object, message.hash).length
+  if (bytes > turn.objectBytesMax) {
+    return refuse(envelope, 'value-too-large', { bytes, limit: turn.objectBytesMax }, turn)
+  }
   lead(state, envelope, message, replicas, local, object, turn)
 }
 

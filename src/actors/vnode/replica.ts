@@ -17,8 +17,10 @@ import type { VnodeState } from './state.js'
 
 export function replicate(state: VnodeState, envelope: Envelope, message: Replicate, turn: Turn): void {
   const sender = envelope.from as Address<'vnode'>
-  if (turn.overloaded) {
-    turn.send(sender, { type: 'replicate-failed', code: 'overloaded' }, envelope.request)
+  const tooLarge = message.object.length > turn.objectBytesMax
+  if (tooLarge || turn.overloaded) {
+    const code = tooLarge ? 'value-too-large' : 'overloaded'
+    turn.send(sender, { type: 'replicate-failed', code }, envelope.request)
     return
   }
   if (replaceLatest(state, envelope, message, turn)) return

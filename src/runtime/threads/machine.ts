@@ -151,7 +151,7 @@ export class Machine {
       copies: options.copies(),
       dir: options.nodeDirectory?.(node),
       newborn: options.newborn && wasComplete === undefined,
-      predecessor: wasComplete === undefined ? undefined : { wasComplete },
+      predecessor: generation > 1 ? { wasComplete: wasComplete ?? false } : undefined,
       messageBytesMax: options.messageBytesMax,
     }
   }

@@ -17,9 +17,10 @@ import { ObjectBuffer } from '../../storage/object-buffer.js'
 import { assess, type Verdict } from '../../storage/recovery.js'
 import { openRocksStore } from '../../storage/rocksdb-store.js'
 import type { Store } from '../../storage/store.js'
-import { looksWhole } from '../../versions/object-codec.js'
+import { isVolatile } from '../../versions/mode.js'
+import { decodeObject, looksWhole } from '../../versions/object-codec.js'
 import { Host } from '../host.js'
-import type { HighWater, HostPorts } from '../ports.js'
+import type { HighWater, HostPorts, VolatileKey } from '../ports.js'
 import { now, wall } from './clock.js'
 import { type BeginReport, exposeControl, type NodeControl, type OpenReport } from './control.js'
 import { Loop } from './loop.js'
@@ -109,7 +110,14 @@ class NodeThread {
   private async begin(peersSaw: number): Promise<BeginReport> {
     const { task, memory } = this
     const store = this.store as Store
-    const adoption = task.predecessor && memory.adopt((_key, hash, value) => looksWhole(value, hash))
+    const volatile: VolatileKey[] = []
+    const adoption =
+      task.predecessor &&
+      memory.adopt((key, hash, value) => {
+        const whole = looksWhole(value, hash)
+        if (whole && isVolatile(decodeObject(value, hash))) volatile.push({ key, hash })
+        return whole
+      })
     const verdict = this.verdict(peersSaw, adoption?.dropped ?? 0)
     if (task.predecessor === undefined) memory.complete = task.newborn || task.dir === undefined
     const incarnation = newIncarnation()
@@ -126,7 +134,7 @@ class NodeThread {
     }
     await commitMeta(store, meta)
     this.highWater?.note(incarnation, sequence)
-    this.run(verdict, incarnation, stampFloor, sequence)
+    this.run(verdict, incarnation, stampFloor, sequence, volatile)
     return { complete: verdict.since === undefined, amnesia: verdict.amnesia, reason: verdict.reason }
   }
 
@@ -147,7 +155,13 @@ class NodeThread {
     })
   }
 
-  private run(verdict: Verdict, incarnation: Incarnation, stampFloor: number, sequence: number): void {
+  private run(
+    verdict: Verdict,
+    incarnation: Incarnation,
+    stampFloor: number,
+    sequence: number,
+    volatile: readonly VolatileKey[],
+  ): void {
     const { task } = this
     const transport = new Transport(task.shared, task.node, task.generation, task.messageBytesMax)
     const ports: HostPorts = {
@@ -163,6 +177,7 @@ class NodeThread {
         incarnation,
         stampFloor,
         catchUp: verdict.since === undefined ? undefined : { since: verdict.since, copies: task.copies },
+        volatile,
       },
       storage: {
         memory: this.memory,

@@ -1,0 +1,54 @@
+// Where rows lie in a store: meta rows first, then all objects of partition 0, of partition 1, ...; within a
+// partition by bucket and key. So one partition is one range, and so is one bucket within it: what is handed
+// over, rebuilt, listed or dropped as one is stored side by side.
+//
+//     'm' name                                    what a node knows of itself
+//     'o' partition (2 bytes, big-endian) key     an object; key is bucket, NUL, key
+//
+// Bounds are for Store.walk, which leaves out both ends: no row equals them, because no key is empty.
+
+import type { Key, Partition } from '../base/units.js'
+import { objectRow, type RowKey } from './store.js'
+
+export interface Bounds {
+  readonly after: RowKey
+  readonly before: RowKey
+}
+
+/** Characters of an object's row before its key. */
+const keyAt = 3
+
+/** The row of what a node knows of itself under `name`. Sorts before every object. */
+export function namedRow(name: string): RowKey {
+  return `m${name}`
+}
+
+export function isObjectRow(row: RowKey): boolean {
+  return row.length > keyAt && row.charCodeAt(0) === 0x6f
+}
+
+export function partitionOfRow(row: RowKey): Partition {
+  return (row.charCodeAt(1) << 8) | row.charCodeAt(2)
+}
+
+export function keyOfRow(row: RowKey): Key {
+  return row.slice(keyAt) as Key
+}
+
+/** All objects of one partition. */
+export function partitionBounds(partition: Partition): Bounds {
+  return { after: objectRow(partition, '' as Key), before: endOfPartition(partition) }
+}
+
+/** The objects of one bucket within one partition. */
+export function bucketBounds(partition: Partition, bucket: string): Bounds {
+  return {
+    after: objectRow(partition, `${bucket}\0` as Key),
+    before: objectRow(partition, `${bucket}\x01` as Key),
+  }
+}
+
+/** The first row after the partition; after the last one, the letter that follows 'o'. */
+function endOfPartition(partition: Partition): RowKey {
+  return partition === 0xffff ? 'p' : objectRow(partition + 1, '' as Key)
+}

@@ -1,0 +1,174 @@
+// Any envelope that may ever be sent, one generator per message. The table is exhaustive by its type: a new
+// message without a generator does not compile.
+
+import fc from 'fast-check'
+import { type ErrorCode, errorTable } from '../../src/base/errors.js'
+import type { Key } from '../../src/base/units.js'
+import { type Address, singleAddress, vnodeAddress } from '../../src/protocol/address.js'
+import type { Envelope, Message } from '../../src/protocol/envelope.js'
+import { createRing } from '../../src/ring/ring.js'
+
+const u32 = fc.integer({ min: 0, max: 0xffff_ffff })
+const small = fc.integer({ min: 0, max: 255 })
+const whole = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER })
+const millis = fc.double({ min: 0, max: 1e15, noNaN: true, noDefaultInfinity: true }).map((x) => x + 0)
+const bytes = fc.uint8Array({ maxLength: 300 }).map((each) => Buffer.from(each))
+const binary = (maxLength: number) =>
+  fc.uint8Array({ maxLength }).map((each) => Buffer.from(each).toString('latin1'))
+const key = binary(80) as fc.Arbitrary<Key>
+const text = fc.string({ maxLength: 30 })
+const level = fc.constantFrom('memory', 'os', 'disk')
+const conflicts = fc.constantFrom('siblings', 'last-write-wins')
+const code = fc.constantFrom(...(Object.keys(errorTable) as ErrorCode[]))
+const details = fc.dictionary(text, fc.oneof(fc.integer(), text, fc.boolean()), { maxKeys: 4 })
+const entry = fc.record({ actor: whole, counter: whole, time: u32 })
+const context = fc.record({ stamp: whole, clock: fc.array(entry, { maxLength: 12 }) })
+const optional = <T>(of: fc.Arbitrary<T>) => fc.option(of, { nil: undefined })
+const plain = (record: unknown) => Object.assign({}, record)
+
+const sibling = fc.record({
+  dot: fc.record({ actor: whole, counter: whole }),
+  stamp: whole,
+  expires: millis,
+  deleted: fc.boolean(),
+  encoding: small,
+  value: bytes,
+})
+const object = fc.record({ clock: fc.array(entry, { maxLength: 3 }), siblings: fc.array(sibling, { maxLength: 3 }) })
+const next = optional(binary(20))
+
+const ring = fc.integer({ min: 1, max: 8 }).map((nodes) =>
+  createRing({
+    epoch: nodes,
+    partitions: 16,
+    copies: 1,
+    nodes: Array.from({ length: nodes }, (_, index) => index + 1),
+    hash: 'halfsip',
+    seed: [nodes, 7],
+  }),
+)
+
+const failed = <T extends string>(type: T) => fc.record({ type: fc.constant(type), code, details })
+const bare = <T extends string>(type: T) => fc.record({ type: fc.constant(type) })
+const ofNode = <T extends string>(type: T) => fc.record({ type: fc.constant(type), node: small })
+
+type Generators = { readonly [T in Message['type']]: fc.Arbitrary<{ readonly type: T }> }
+
+export const generators: Generators = {
+  put: fc.record({
+    type: fc.constant('put'),
+    key,
+    hash: u32,
+    change: fc.constantFrom('value', 'delete', 'touch'),
+    value: bytes,
+    encoding: small,
+    checksum: u32,
+    context: optional(context),
+    coordinator: small,
+    expires: millis,
+    keepExpiry: fc.boolean(),
+    condition: fc.constantFrom('none', 'absent', 'present'),
+    returnPrevious: fc.boolean(),
+    conflicts,
+    n: small,
+    w: small,
+    dw: small,
+    level,
+  }),
+  'put-answered': fc.record({
+    type: fc.constant('put-answered'),
+    context,
+    stored: small,
+    durable: small,
+    level,
+    existed: fc.boolean(),
+    previous: optional(bytes),
+  }),
+  'put-failed': failed('put-failed'),
+  replicate: fc.record({ type: fc.constant('replicate'), key, hash: u32, object: bytes, level }),
+  replicated: fc.record({ type: fc.constant('replicated'), level }),
+  'replicate-failed': fc.record({ type: fc.constant('replicate-failed'), code }),
+  'put-sweep-due': bare('put-sweep-due'),
+  get: fc.record({ type: fc.constant('get'), key, hash: u32, conflicts, n: small, r: small }),
+  'get-answered': fc.record({ type: fc.constant('get-answered'), object: optional(object), fastest: small }),
+  'get-failed': failed('get-failed'),
+  fetch: fc.record({ type: fc.constant('fetch'), key, hash: u32 }),
+  fetched: fc.record({ type: fc.constant('fetched'), object: optional(bytes), complete: fc.boolean() }),
+  'fetch-failed': fc.record({ type: fc.constant('fetch-failed'), code }),
+  'request-sweep-due': bare('request-sweep-due'),
+  scan: fc.record({
+    type: fc.constant('scan'),
+    partition: small,
+    prefix: binary(10),
+    after: binary(10),
+    limit: u32,
+    begunAt: millis,
+    conflicts,
+    n: small,
+    r: small,
+  }),
+  'scan-answered': fc.record({
+    type: fc.constant('scan-answered'),
+    rows: fc.array(fc.record({ key, object }), { maxLength: 3 }),
+    next,
+  }),
+  'scan-failed': failed('scan-failed'),
+  walk: fc.record({
+    type: fc.constant('walk'),
+    prefix: binary(10),
+    after: binary(10),
+    limit: u32,
+    begunAt: millis,
+    since: whole,
+  }),
+  walked: fc.record({
+    type: fc.constant('walked'),
+    rows: fc.array(fc.record({ key, object: bytes }), { maxLength: 4 }),
+    next,
+    complete: fc.boolean(),
+  }),
+  'walk-failed': fc.record({ type: fc.constant('walk-failed'), code }),
+  'rows-read': fc.record({
+    type: fc.constant('rows-read'),
+    rows: fc.array(fc.record({ key, object: bytes }), { maxLength: 4 }),
+    next,
+    failed: fc.boolean(),
+  }),
+  'repair-due': bare('repair-due'),
+  'nodes-changed': fc.record({
+    type: fc.constant('nodes-changed'),
+    nodes: fc.array(
+      fc.record({ node: small, state: fc.constantFrom('up', 'slow', 'down', 'failed'), generation: u32 }),
+      { maxLength: 6 },
+    ),
+  }),
+  'ring-changed': fc.record({ type: fc.constant('ring-changed'), ring: ring.map(plain) }),
+  spawn: ofNode('spawn'),
+  'node-ready': fc.record({ type: fc.constant('node-ready'), node: small, generation: u32 }),
+  'node-exited': fc.record({
+    type: fc.constant('node-exited'),
+    node: small,
+    generation: u32,
+    reason: text,
+    failure: fc.boolean(),
+  }),
+  'node-slow': fc.record({ type: fc.constant('node-slow'), node: small, silentMs: millis }),
+  'node-brisk': ofNode('node-brisk'),
+  'restart-due': ofNode('restart-due'),
+}
+
+export const messageTypes = Object.keys(generators) as Message['type'][]
+
+const singles = ['gateway', 'supervisor', 'machine', 'client', 'host'] as const
+
+const address: fc.Arbitrary<Address> = fc.oneof(
+  fc.tuple(small, fc.integer({ min: 0, max: 0xffff })).map(([node, partition]) => vnodeAddress(node, partition)),
+  fc.tuple(fc.constantFrom(...singles), small).map(([kind, node]) => singleAddress(kind, node)),
+)
+
+export function envelopeOf(type: Message['type']): fc.Arbitrary<Envelope> {
+  const message = generators[type] as unknown as fc.Arbitrary<Message>
+  return fc.record({ to: address, from: address, request: u32, deadline: millis, message }) as fc.Arbitrary<Envelope>
+}
+
+export const anyEnvelope: fc.Arbitrary<Envelope> = fc.constantFrom(...messageTypes).chain(envelopeOf)
