@@ -85,6 +85,17 @@ describe('the manifest', () => {
     expect(lock.packages['']?.devDependencies).toEqual(manifest.devDependencies)
   })
 
+  it('has a lock file with the packages of every platform, or npm ci fails in a fresh clone', () => {
+    const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as {
+      packages: Record<string, { optionalDependencies?: Record<string, string> }>
+    }
+    const paths = Object.keys(lock.packages)
+    const missing = Object.values(lock.packages)
+      .flatMap(({ optionalDependencies }) => Object.keys(optionalDependencies ?? {}))
+      .filter((name) => !paths.some((path) => path.endsWith(`node_modules/${name}`)))
+    expect(missing).toEqual([])
+  })
+
   it('runs nothing on the machine of whoever installs it', () => {
     const hooks = ['preinstall', 'install', 'postinstall', 'prepare'].filter(
       (hook) => hook in manifest.scripts,

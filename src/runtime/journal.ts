@@ -128,8 +128,7 @@ export class Journal {
 
   /** When the journal wants to be pumped next although nothing happens, or undefined. */
   nextDue(): Millis | undefined {
-    if (this.failed !== undefined || this.committing || this.storage.memory.dirtyObjects === 0)
-      return undefined
+    if (this.failed !== undefined || this.committing) return undefined
     let due = this.storage.memory.dirtyObjects > 0 ? this.flushDue : Number.POSITIVE_INFINITY
     if (this.wanted.size > 0) due = Math.min(due, this.wantedSince + lingerMs)
     if (this.unsyncedSince > 0) due = Math.min(due, this.unsyncedSince + syncEveryMs)

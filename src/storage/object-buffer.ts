@@ -23,8 +23,6 @@ import {
 import { makePlace, makeRoom, makeRun } from './object-buffer-reclaim.js'
 import { ObjectTable } from './object-buffer-table.js'
 
-export { createObjectBuffer, objectBufferBytes } from './object-buffer-layout.js'
-
 /** `dirty` must be flushed before it may be evicted; `volatile` is never flushed and may be evicted. */
 export type ObjectState = 'clean' | 'dirty' | 'volatile'
 

@@ -11,7 +11,9 @@ import type {
   GetResult,
   KeyInput,
   PutOptions,
+  ReadOptions,
   ScanOptions,
+  ScanPage,
   WriteOptions,
   WriteResult,
 } from '../../src/client/api.js'
@@ -45,11 +47,15 @@ export interface FakeOptions {
   readonly valueBytesMax?: number
 }
 
-export function fakeCluster({ valueBytesMax = 1024 * 1024 }: FakeOptions = {}): FakeCluster {
-  const buckets = new Map<string, { properties: BucketProperties; records: Map<string, Record_> }>()
-  let dots = 0
+interface FakeBucketState {
+  properties: BucketProperties
+  readonly records: Map<string, Record_>
+}
 
-  function open(name: string): { properties: BucketProperties; records: Map<string, Record_> } {
+export function fakeCluster({ valueBytesMax = 1024 * 1024 }: FakeOptions = {}): FakeCluster {
+  const buckets = new Map<string, FakeBucketState>()
+  const dots = { last: 0 }
+  const open = (name: string): FakeBucketState => {
     if (!/^[A-Za-z0-9_.:-]{1,64}$/.test(name)) throw new RingspunError('bucket-invalid', `bucket '${name}'`)
     let bucket = buckets.get(name)
     if (bucket === undefined) {
@@ -59,7 +65,6 @@ export function fakeCluster({ valueBytesMax = 1024 * 1024 }: FakeOptions = {}): 
     }
     return bucket
   }
-
   const cluster: FakeCluster = {
     before: undefined,
     history: [],
@@ -73,7 +78,7 @@ export function fakeCluster({ valueBytesMax = 1024 * 1024 }: FakeOptions = {}): 
       routing: 'client',
       ...defaults,
     },
-    bucket: <T>(name: string) => fakeBucket(name) as unknown as Bucket<T>,
+    bucket: <T>(name: string) => new FakeBucket(cluster, name, open(name), dots) as unknown as Bucket<T>,
     buckets: () => [...buckets].map(([name, { properties }]) => ({ name, properties })),
     async setBucket(name, properties) {
       const bucket = open(name)
@@ -89,154 +94,183 @@ export function fakeCluster({ valueBytesMax = 1024 * 1024 }: FakeOptions = {}): 
     async close() {},
     async [Symbol.asyncDispose]() {},
   }
+  return cluster
+}
 
-  function fakeBucket(name: string): Bucket<Uint8Array> {
-    const bucket = open(name)
-    const live = (record: Record_ | undefined): Version[] =>
-      record?.versions.filter(
-        ({ value, expiresAt }) => value !== undefined && (expiresAt === 0 || expiresAt > Date.now()),
-      ) ?? []
-    const values = (versions: Version[]): Uint8Array[] => versions.map(({ value }) => value as Uint8Array)
+class FakeBucket implements Bucket<Uint8Array> {
+  readonly name: string
+  private readonly cluster: FakeCluster
+  private readonly state: FakeBucketState
+  private readonly dots: { last: number }
 
-    async function enter(operation: Operation, key: KeyInput): Promise<string> {
-      const text = binary(key)
-      if (text === '') throw new RingspunError('key-empty', 'the key has no bytes')
-      if (text.length > 65_536) throw new RingspunError('key-too-large', `the key has ${text.length} bytes`)
-      const held = cluster.before?.(operation, text)
-      if (held !== undefined) await held
-      cluster.history.push(`${operation} ${text}`)
-      return text
-    }
+  constructor(cluster: FakeCluster, name: string, state: FakeBucketState, dots: { last: number }) {
+    this.cluster = cluster
+    this.name = name
+    this.state = state
+    this.dots = dots
+  }
 
-    function result(key: string): GetResult<Uint8Array> {
-      const record = bucket.records.get(key)
-      const versions = live(record)
-      return {
-        values: values(versions),
-        get value() {
-          if (versions.length > 1) throw new RingspunError('too-many-siblings', 'several values')
-          return versions[0]?.value
-        },
-        context: record === undefined ? undefined : contextOf(record),
-        expiresAt: versions.reduce(
-          (least, { expiresAt }) => (least === 0 ? expiresAt : Math.min(least, expiresAt)),
-          0,
-        ),
-      }
-    }
+  get properties(): BucketProperties {
+    return this.state.properties
+  }
 
-    function write(
-      key: string,
-      value: Uint8Array | undefined,
-      expiresAt: number,
-      options: WriteOptions & { returnPrevious?: boolean },
-    ): WriteResult<Uint8Array> {
-      const record: Record_ = bucket.records.get(key) ?? { versions: [] }
-      const before = live(record)
-      const replaced = options.context === undefined ? noDots : dotsOf(options.context)
-      const dot = ++dots
-      const wins = bucket.properties.conflicts === 'last-write-wins'
-      record.versions = wins ? [] : record.versions.filter((version) => !replaced.has(version.dot))
-      record.versions.push({
-        dot,
-        value: value === undefined ? undefined : Uint8Array.from(value),
-        expiresAt,
-      })
-      bucket.records.set(key, record)
-      return {
-        context: contextOf(record),
-        w: options.w ?? 2,
-        dw: 0,
-        level: 'memory',
-        existed: before.length > 0,
-        previous: options.returnPrevious ? values(before) : [],
-      }
-    }
+  private async enter(operation: Operation, key: KeyInput): Promise<string> {
+    const text = binary(key)
+    if (text === '') throw new RingspunError('key-empty', 'the key has no bytes')
+    if (text.length > 65_536) throw new RingspunError('key-too-large', `the key has ${text.length} bytes`)
+    const held = this.cluster.before?.(operation, text)
+    if (held !== undefined) await held
+    this.cluster.history.push(`${operation} ${text}`)
+    return text
+  }
 
-    function checkQuorum({ r, w, dw }: { r?: number; w?: number; dw?: number }): void {
-      const bad = (count: number | undefined, least: number): boolean =>
-        count !== undefined && (count < least || count > 3)
-      if (bad(r, 1) || bad(w, 1) || bad(dw, 0)) throw new RingspunError('quorum-invalid', 'n is 3')
-    }
-
+  private result(key: string): GetResult<Uint8Array> {
+    const record = this.state.records.get(key)
+    const versions = live(record)
     return {
-      name,
-      get properties() {
-        return bucket.properties
+      values: valuesOf(versions),
+      get value() {
+        if (versions.length > 1) throw new RingspunError('too-many-siblings', 'several values')
+        return versions[0]?.value
       },
-      async get(key, options = {}) {
-        const text = await enter('get', key)
-        checkQuorum(options)
-        return result(text)
-      },
-      async put(key, value, options: PutOptions = {}) {
-        const text = await enter('put', key)
-        checkQuorum(options)
-        if (value.length > valueBytesMax) {
-          throw new RingspunError('value-too-large', `the value has ${value.length} bytes`)
-        }
-        const before = result(text)
-        const wanted = options.condition
-        if (wanted !== undefined && (wanted === 'present') !== before.values.length > 0) {
-          throw new RingspunError('condition-failed', `the key is not ${wanted}`)
-        }
-        const expiresAt =
-          options.expiresAt ??
-          (options.ttl === undefined ? (options.keepExpiry ? before.expiresAt : 0) : Date.now() + options.ttl)
-        return write(text, value, expiresAt, options)
-      },
-      async delete(key, options = {}) {
-        const text = await enter('delete', key)
-        checkQuorum(options)
-        return write(text, undefined, 0, options)
-      },
-      async expire(key, expiresAt, options = {}) {
-        const text = await enter('expire', key)
-        const versions = live(bucket.records.get(text))
-        if (versions.length === 0) throw new RingspunError('condition-failed', 'there is no live value')
-        return write(text, versions[0]?.value, expiresAt, options)
-      },
-      getMany(keys, options) {
-        return Promise.all(keys.map((key) => this.get(key, options)))
-      },
-      putMany(entries, options) {
-        return Promise.all(entries.map(([key, value]) => this.put(key, value, options)))
-      },
-      async scan({ cursor, limit = 128 }: ScanOptions = {}) {
-        await cluster.before?.('scan', '')
-        // The order of the keys, so that a cursor is the key it stopped at.
-        const all = [...bucket.records].filter(([, record]) => live(record).length > 0).map(([key]) => key)
-        const rest = all.sort().filter((key) => cursor === undefined || key > cursor.slice(1))
-        const page = rest.slice(0, limit)
-        return {
-          entries: page.map((key) => ({ key: Buffer.from(key, 'latin1'), values: result(key).values })),
-          cursor: rest.length > limit ? `>${page[page.length - 1]}` : undefined,
-        }
-      },
-      async *keys(options) {
-        for await (const { key } of this.entries(options)) yield key
-      },
-      async *entries(options) {
-        let cursor: string | undefined
-        do {
-          const page = await this.scan({ ...options, ...(cursor === undefined ? {} : { cursor }) })
-          yield* page.entries
-          cursor = page.cursor
-        } while (cursor !== undefined)
-      },
-      async count() {
-        await cluster.before?.('count', '')
-        return [...bucket.records.values()].filter((record) => live(record).length > 0).length
-      },
-      async clear() {
-        await cluster.before?.('clear', '')
-        const count = bucket.records.size
-        for (const key of bucket.records.keys()) write(key, undefined, 0, { context: '' })
-        return count
-      },
+      context: record === undefined ? undefined : contextOf(record),
+      expiresAt: versions.reduce(
+        (least, { expiresAt }) => (least === 0 ? expiresAt : Math.min(least, expiresAt)),
+        0,
+      ),
     }
   }
-  return cluster
+
+  private write(
+    key: string,
+    value: Uint8Array | undefined,
+    expiresAt: number,
+    options: WriteOptions & { returnPrevious?: boolean },
+  ): WriteResult<Uint8Array> {
+    const { records, properties } = this.state
+    const record: Record_ = records.get(key) ?? { versions: [] }
+    const before = live(record)
+    const replaced = options.context === undefined ? noDots : dotsOf(options.context)
+    const wins = properties.conflicts === 'last-write-wins'
+    record.versions = wins ? [] : record.versions.filter((version) => !replaced.has(version.dot))
+    const kept = value === undefined ? undefined : Uint8Array.from(value)
+    record.versions.push({ dot: ++this.dots.last, value: kept, expiresAt })
+    records.set(key, record)
+    return {
+      context: contextOf(record),
+      w: options.w ?? 2,
+      dw: 0,
+      level: 'memory',
+      existed: before.length > 0,
+      previous: options.returnPrevious ? valuesOf(before) : [],
+    }
+  }
+
+  async get(key: KeyInput, options: ReadOptions = {}): Promise<GetResult<Uint8Array>> {
+    const text = await this.enter('get', key)
+    checkQuorum(options)
+    return this.result(text)
+  }
+
+  async put(key: KeyInput, value: Uint8Array, options: PutOptions = {}): Promise<WriteResult<Uint8Array>> {
+    const text = await this.enter('put', key)
+    checkQuorum(options)
+    if (value.length > this.cluster.options.valueBytesMax) {
+      throw new RingspunError('value-too-large', `the value has ${value.length} bytes`)
+    }
+    const before = this.result(text)
+    const wanted = options.condition
+    if (wanted !== undefined && (wanted === 'present') !== before.values.length > 0) {
+      throw new RingspunError('condition-failed', `the key is not ${wanted}`)
+    }
+    const kept = options.keepExpiry ? before.expiresAt : 0
+    const expiresAt = options.expiresAt ?? (options.ttl === undefined ? kept : Date.now() + options.ttl)
+    return this.write(text, value, expiresAt, options)
+  }
+
+  async delete(key: KeyInput, options: WriteOptions = {}): Promise<WriteResult<Uint8Array>> {
+    const text = await this.enter('delete', key)
+    checkQuorum(options)
+    return this.write(text, undefined, 0, options)
+  }
+
+  async expire(
+    key: KeyInput,
+    expiresAt: number,
+    options: WriteOptions = {},
+  ): Promise<WriteResult<Uint8Array>> {
+    const text = await this.enter('expire', key)
+    const versions = live(this.state.records.get(text))
+    if (versions.length === 0) throw new RingspunError('condition-failed', 'there is no live value')
+    return this.write(text, versions[0]?.value, expiresAt, options)
+  }
+
+  getMany(keys: readonly KeyInput[], options?: ReadOptions): Promise<GetResult<Uint8Array>[]> {
+    return Promise.all(keys.map((key) => this.get(key, options)))
+  }
+
+  putMany(
+    entries: readonly (readonly [KeyInput, Uint8Array])[],
+    options?: PutOptions,
+  ): Promise<WriteResult<Uint8Array>[]> {
+    return Promise.all(entries.map(([key, value]) => this.put(key, value, options)))
+  }
+
+  async scan({ cursor, limit = 128 }: ScanOptions = {}): Promise<ScanPage<Uint8Array>> {
+    await this.cluster.before?.('scan', '')
+    // The order of the keys, so that a cursor is the key it stopped at.
+    const all = [...this.state.records].filter(([, record]) => live(record).length > 0).map(([key]) => key)
+    const rest = all.sort().filter((key) => cursor === undefined || key > cursor.slice(1))
+    const page = rest.slice(0, limit)
+    return {
+      entries: page.map((key) => ({ key: Buffer.from(key, 'latin1'), values: this.result(key).values })),
+      cursor: rest.length > limit ? `>${page[page.length - 1]}` : undefined,
+    }
+  }
+
+  async *keys(options?: ScanOptions): AsyncGenerator<Uint8Array> {
+    for await (const { key } of this.entries(options)) yield key
+  }
+
+  async *entries(options?: ScanOptions): AsyncGenerator<ScanPage<Uint8Array>['entries'][number]> {
+    let cursor: string | undefined
+    do {
+      const page = await this.scan({ ...options, ...(cursor === undefined ? {} : { cursor }) })
+      yield* page.entries
+      cursor = page.cursor
+    } while (cursor !== undefined)
+  }
+
+  async count(): Promise<number> {
+    await this.cluster.before?.('count', '')
+    return [...this.state.records.values()].filter((record) => live(record).length > 0).length
+  }
+
+  async clear(): Promise<number> {
+    await this.cluster.before?.('clear', '')
+    const { records } = this.state
+    for (const key of records.keys()) this.write(key, undefined, 0, { context: '' })
+    return records.size
+  }
+}
+
+function live(record: Record_ | undefined): Version[] {
+  const now = Date.now()
+  return (
+    record?.versions.filter(
+      ({ value, expiresAt }) => value !== undefined && (expiresAt === 0 || expiresAt > now),
+    ) ?? []
+  )
+}
+
+function valuesOf(versions: readonly Version[]): Uint8Array[] {
+  return versions.map(({ value }) => value as Uint8Array)
+}
+
+function checkQuorum({ r, w, dw }: { r?: number; w?: number; dw?: number }): void {
+  const bad = (count: number | undefined, least: number): boolean =>
+    count !== undefined && (count < least || count > 3)
+  if (bad(r, 1) || bad(w, 1) || bad(dw, 0)) throw new RingspunError('quorum-invalid', 'n is 3')
 }
 
 function contextOf(record: Record_): string {

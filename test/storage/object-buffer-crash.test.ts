@@ -5,7 +5,8 @@
 
 import { afterEach, expect, test, vi } from 'vitest'
 import { type Random, randomBelow, seededRandom } from '../../src/base/random.js'
-import { createObjectBuffer, ObjectBuffer, type ObjectState } from '../../src/storage/object-buffer.js'
+import { ObjectBuffer, type ObjectState } from '../../src/storage/object-buffer.js'
+import { createObjectBuffer } from '../../src/storage/object-buffer-layout.js'
 import { hashOf, isWhole, keyOf, makeValue, versionOf } from './object-buffer-values.js'
 
 afterEach(() => {

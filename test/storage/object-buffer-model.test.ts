@@ -4,7 +4,8 @@
 
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { createObjectBuffer, ObjectBuffer, type ObjectState } from '../../src/storage/object-buffer.js'
+import { ObjectBuffer, type ObjectState } from '../../src/storage/object-buffer.js'
+import { createObjectBuffer } from '../../src/storage/object-buffer-layout.js'
 import { hashOf, isWhole, keyOf, makeValue, versionOf } from './object-buffer-values.js'
 
 const KiB = 1024

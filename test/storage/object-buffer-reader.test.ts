@@ -4,7 +4,8 @@
 
 import { afterEach, expect, test, vi } from 'vitest'
 import { type Random, randomBelow, seededRandom } from '../../src/base/random.js'
-import { createObjectBuffer, ObjectBuffer } from '../../src/storage/object-buffer.js'
+import { ObjectBuffer } from '../../src/storage/object-buffer.js'
+import { createObjectBuffer } from '../../src/storage/object-buffer-layout.js'
 import { ObjectReader } from '../../src/storage/object-buffer-reader.js'
 import { hashOf, keyOf, makeValue, versionOf } from './object-buffer-values.js'
 
@@ -105,7 +106,7 @@ test.each([0.1, 0.3, 0.9])(
     const newest = new Int32Array(keys)
     let version = 0
     const act = () => {
-      for (let steps = randomBelow(random, random() < 0.2 ? 400 : 4); steps >= 0; steps--) {
+      for (let steps = randomBelow(random, random() < 0.2 ? 150 : 4); steps >= 0; steps--) {
         const number = randomBelow(random, keys)
         if (random() < 0.15) {
           buffer.remove(keyOf(number), hashOf(number))

@@ -3,7 +3,8 @@
 import { expect, test } from 'vitest'
 import { seededRandom } from '../../src/base/random.js'
 import type { Key } from '../../src/base/units.js'
-import { createObjectBuffer, ObjectBuffer, objectBufferBytes } from '../../src/storage/object-buffer.js'
+import { ObjectBuffer } from '../../src/storage/object-buffer.js'
+import { createObjectBuffer, objectBufferBytes } from '../../src/storage/object-buffer-layout.js'
 import { hashOf, isWhole, keyOf, makeValue, versionOf } from './object-buffer-values.js'
 
 const KiB = 1024
@@ -225,6 +226,18 @@ test('a million overwrites of objects that cannot be evicted never run out of ro
 })
 
 const cachedKeys = Array.from({ length: 700 }, (_, number) => keyOf(number))
+
+test.each(['dirty', 'clean'] as const)('objects so small that the index is full first: %s', (state) => {
+  const buffer = fresh(256 * KiB)
+  let refused = 0
+  for (let i = 0; i < 6000; i++) {
+    if (!buffer.put(`b\0${i}` as Key, Math.imul(i, 0x9e3779b1) >>> 0, Buffer.alloc(0), state)) refused++
+  }
+  expect(buffer.bytes).toBeLessThan(buffer.capacityBytes / 2)
+  expect(buffer.objects).toBeGreaterThan(1000)
+  if (state === 'dirty') expect(buffer.dirtyObjects + refused).toBe(6000)
+  else expect([buffer.objects + buffer.evictions, refused]).toEqual([6000, 0])
+})
 
 test('a walk visits what stays, whatever comes and goes meanwhile', () => {
   const buffer = fresh(256 * KiB)

@@ -4,7 +4,7 @@
 import { limits } from '../../base/limits.js'
 import type { NodeId } from '../../base/units.js'
 import { threadsMax } from '../../protocol/address.js'
-import { createObjectBuffer } from '../../storage/object-buffer.js'
+import { createObjectBuffer } from '../../storage/object-buffer-layout.js'
 import { createMailbox } from '../mailbox.js'
 import { createStatusTable } from '../status-table.js'
 
