@@ -31,7 +31,7 @@ const options: readonly Option[] = [
     help: 'equal parts of the key space; fixed when DIR is made',
     default: '256',
   },
-  { name: 'memory', value: 'MIB', help: 'memory for objects on each node, in MiB', default: '256' },
+  { name: 'memory', value: 'MIB', help: 'memory for objects on each node, in MiB, up to 4095', default: '256' },
   { name: 'value-max', value: 'BYTES', help: 'longest value accepted, up to 67108864', default: '1048576' },
   {
     name: 'host',
@@ -67,7 +67,7 @@ with other settings, 74 when the disk fails, 69 when the port is taken.`
 
 function clusterOptions(args: readonly string[]) {
   const given = readArguments(args, options)
-  const memory = wholeNumber(given, 'memory', 4, 65_536)
+  const memory = wholeNumber(given, 'memory', 4, 4095)
   const chosen = {
     nodes: wholeNumber(given, 'nodes', 1, 64),
     n: wholeNumber(given, 'n', 0, 1000),

@@ -29,8 +29,8 @@ import type {
 } from './api.js'
 import { decodeValue, encodeValue } from './codec.js'
 import type { ClusterCore } from './core.js'
-import { bucketPrefix, internalKey, userKey } from './keys.js'
-import { checkDw, checkNames, checkOneOf, checkR, checkW, timeoutOf } from './options.js'
+import { bucketPrefix, describe, internalKey, userKey } from './keys.js'
+import { checkDw, checkFlag, checkNames, checkOneOf, checkR, checkW, timeoutOf } from './options.js'
 import { clearBucket, countKeys, scanPage, walkPages } from './scan.js'
 import { readToken, writeToken } from './token.js'
 
@@ -44,6 +44,12 @@ const readNames = [...requestNames, 'r']
 const writeNames = [...requestNames, 'context', 'w', 'dw']
 const deleteNames = [...writeNames, 'returnPrevious']
 const putNames = [...deleteNames, 'ttl', 'expiresAt', 'keepExpiry', 'condition']
+
+/** A write that was checked and can be sent. */
+interface Prepared {
+  readonly message: Put
+  readonly timeoutMs: Millis
+}
 
 interface Change {
   readonly change: Put['change']
@@ -88,18 +94,7 @@ export class ClusterBucket<T> implements Bucket<T> {
   }
 
   put(key: KeyInput, value: T, options: PutOptions = {}): Promise<WriteResult<T>> {
-    return this.change(key, options, putNames, () => {
-      const condition = options.condition
-      return {
-        change: 'value',
-        value,
-        expires: expiryOf(options),
-        keepExpiry: options.keepExpiry ?? false,
-        condition:
-          condition === undefined ? 'none' : checkOneOf('condition', condition, ['absent', 'present']),
-        returnPrevious: options.returnPrevious ?? false,
-      }
-    })
+    return this.change(key, options, putNames, () => valueChange(value, options))
   }
 
   delete(
@@ -112,7 +107,7 @@ export class ClusterBucket<T> implements Bucket<T> {
       expires: 0,
       keepExpiry: false,
       condition: 'none',
-      returnPrevious: options.returnPrevious ?? false,
+      returnPrevious: checkFlag('returnPrevious', options.returnPrevious),
     }))
   }
 
@@ -127,7 +122,7 @@ export class ClusterBucket<T> implements Bucket<T> {
       expires: expiresAt === 0 ? 0 : checkInstant(expiresAt),
       keepExpiry: false,
       condition: 'present',
-      returnPrevious: options.returnPrevious ?? false,
+      returnPrevious: checkFlag('returnPrevious', options.returnPrevious),
     }))
   }
 
@@ -138,6 +133,15 @@ export class ClusterBucket<T> implements Bucket<T> {
     names: readonly string[],
     read: () => Change,
   ): Promise<WriteResult<T>> {
+    return this.send(this.prepare(key, options, names, read), options.signal)
+  }
+
+  private prepare(
+    key: KeyInput,
+    options: WriteOptions,
+    names: readonly string[],
+    read: () => Change,
+  ): Prepared {
     checkNames(options, names, 'write')
     const { core } = this
     const wanted = read()
@@ -169,8 +173,13 @@ export class ClusterBucket<T> implements Bucket<T> {
       dw,
       level: durability,
     }
-    const answer = (await core.requests.send(message, timeoutOf(options), options.signal)) as PutAnswered
-    return new Written(this, answer, hash)
+    return { message, timeoutMs: timeoutOf(options) }
+  }
+
+  private async send(put: Prepared, signal: AbortSignal | undefined): Promise<WriteResult<T>> {
+    const { message, timeoutMs } = put
+    const answer = (await this.core.requests.send(message, timeoutMs, signal)) as PutAnswered
+    return new Written(this, answer, message.hash)
   }
 
   private encode(wanted: Change): { readonly encoding: number; readonly bytes: Uint8Array } {
@@ -178,12 +187,25 @@ export class ClusterBucket<T> implements Bucket<T> {
     return encodeValue(wanted.value, this.codec, this.core.valueBytesMax)
   }
 
-  getMany(keys: readonly KeyInput[], options: ReadOptions = {}): Promise<GetResult<T>[]> {
+  async getMany(keys: readonly KeyInput[], options: ReadOptions = {}): Promise<GetResult<T>[]> {
+    checkBatch(keys)
     return inWindows(keys, (key) => this.get(key, options))
   }
 
-  putMany(entries: readonly (readonly [KeyInput, T])[], options: PutOptions = {}): Promise<WriteResult<T>[]> {
-    return inWindows(entries, ([key, value]) => this.put(key, value, options))
+  /** All entries are checked before any is sent: a batch that was refused for what was in it had no effect. */
+  async putMany(
+    entries: readonly (readonly [KeyInput, T])[],
+    options: PutOptions = {},
+  ): Promise<WriteResult<T>[]> {
+    checkBatch(entries)
+    const puts = entries.map((entry) => {
+      if (!Array.isArray(entry)) {
+        throw new RingspunError('option-invalid', `an entry is [key, value], got ${describe(entry)}`)
+      }
+      const [key, value] = entry as readonly [KeyInput, T]
+      return this.prepare(key, options, putNames, () => valueChange(value, options))
+    })
+    return inWindows(puts, (put) => this.send(put, options.signal))
   }
 
   scan(options: ScanOptions = {}): Promise<ScanPage<T>> {
@@ -296,6 +318,18 @@ class Written<T> implements WriteResult<T> {
   }
 }
 
+function valueChange(value: unknown, options: PutOptions): Change {
+  const { condition } = options
+  return {
+    change: 'value',
+    value,
+    expires: expiryOf(options),
+    keepExpiry: checkFlag('keepExpiry', options.keepExpiry),
+    condition: condition === undefined ? 'none' : checkOneOf('condition', condition, ['absent', 'present']),
+    returnPrevious: checkFlag('returnPrevious', options.returnPrevious),
+  }
+}
+
 function expiryOf(options: PutOptions): Millis {
   const { ttl, expiresAt, keepExpiry } = options
   const given = (ttl === undefined ? 0 : 1) + (expiresAt === undefined ? 0 : 1) + (keepExpiry ? 1 : 0)
@@ -317,13 +351,16 @@ function checkInstant(at: unknown): Millis {
   throw new RingspunError('expiry-invalid', `an expiry is an instant up to the year 9999, got ${String(at)}`)
 }
 
-/** Many requests at once, but not all: results in order, the first error ends it. */
-async function inWindows<I, O>(items: readonly I[], one: (item: I) => Promise<O>): Promise<O[]> {
+function checkBatch(items: readonly unknown[]): void {
   if (!Array.isArray(items)) throw new RingspunError('option-invalid', 'pass an array')
   if (items.length > limits.batchKeysMax) {
     const reason = `a batch has at most ${limits.batchKeysMax} keys, got ${items.length}`
     throw new RingspunError('batch-too-large', reason, { keys: items.length, limit: limits.batchKeysMax })
   }
+}
+
+/** Many requests at once, but not all: results in order, the first error ends it. */
+async function inWindows<I, O>(items: readonly I[], one: (item: I) => Promise<O>): Promise<O[]> {
   const results: O[] = []
   for (let start = 0; start < items.length; start += windowMax) {
     results.push(...(await Promise.all(items.slice(start, start + windowMax).map(one))))

@@ -36,11 +36,11 @@ export class Buckets {
   set(name: string, properties: Partial<BucketProperties>): BucketProperties {
     checkBucketName(name)
     const before = this.given.get(name) ?? {}
-    const changed = Object.entries(properties).some(
-      ([key, value]) => value !== undefined && before[key as keyof BucketProperties] !== value,
-    )
+    // What is there but undefined was left out.
+    const wanted = Object.entries(properties).filter(([, value]) => value !== undefined)
+    const changed = wanted.some(([key, value]) => before[key as keyof BucketProperties] !== value)
     if (!changed) return this.get(name)
-    const effective = this.lay(name, { ...before, ...properties })
+    const effective = this.lay(name, { ...before, ...Object.fromEntries(wanted) })
     this.directory?.writeJson(file, Object.fromEntries(this.given))
     return effective
   }

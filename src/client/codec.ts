@@ -1,6 +1,6 @@
 // How values become bytes and come back. Bytes and strings go as they are; anything else by MessagePack.
-// What is decoded may have been written by anybody: plain data only, no classes, bounded depth, and a key
-// named __proto__ stays a key.
+// What is decoded may have been written by anybody: plain data only, no classes, bounded depth. What would
+// come back as something else (a Map, a typed array, a key named __proto__) is refused when it is written.
 
 import { Packr } from 'msgpackr'
 import { latin1Slice } from '../base/bytes.js'
@@ -9,6 +9,7 @@ import { limits } from '../base/limits.js'
 import { codecOf } from '../versions/mode.js'
 import type { Sibling } from '../versions/object.js'
 import { describe } from './keys.js'
+import { findFault } from './message-pack.js'
 
 /** Numbers of the encodings, as stored. Never reuse one. */
 export const encodings = { bytes: 0, text: 1, messagePack: 2 } as const
@@ -19,7 +20,8 @@ export interface EncodedValue {
 }
 
 const packr = new Packr({ useRecords: false, mapsAsObjects: false, moreTypes: false, int64AsType: 'number' })
-const unpackr = new Packr({ useRecords: false, mapsAsObjects: true, int64AsType: 'number' })
+// Numbers are never written as 64-bit integers, so what is one was a bigint.
+const unpackr = new Packr({ useRecords: false, mapsAsObjects: true, int64AsType: 'bigint' })
 
 export function encodeValue(value: unknown, codec: 'auto' | 'bytes', bytesMax: number): EncodedValue {
   const encoded = encode(value, codec)
@@ -49,26 +51,34 @@ function encode(value: unknown, codec: 'auto' | 'bytes'): EncodedValue {
   }
 }
 
-/** MessagePack would drop functions and loop on cycles: say so instead. */
+/** MessagePack would drop functions, loop on cycles and write some objects as others: say so instead. */
 function checkEncodable(value: unknown, depth: number, above: Set<object>): void {
   if (typeof value === 'function' || typeof value === 'symbol' || (value === undefined && depth === 0)) {
     throw new RingspunError('value-invalid', `a value cannot be or hold ${describe(value)}`)
   }
-  if (typeof value !== 'object' || value === null || value instanceof Uint8Array || value instanceof Date)
-    return
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return
+  if (value instanceof Date && !Number.isNaN(value.getTime())) return
+  checkPlain(value)
   if (above.has(value)) throw new RingspunError('value-invalid', 'a value cannot contain itself')
   if (depth >= limits.nestingMax) {
     throw new RingspunError('value-invalid', `a value is nested at most ${limits.nestingMax} deep`)
   }
   above.add(value)
-  const parts =
-    value instanceof Map
-      ? [...value.keys(), ...value.values()]
-      : value instanceof Set
-        ? value
-        : Object.values(value)
-  for (const part of parts) checkEncodable(part, depth + 1, above)
+  for (const part of Object.values(value)) checkEncodable(part, depth + 1, above)
   above.delete(value)
+}
+
+const tagOf = Object.prototype.toString
+
+/** Arrays, objects, and instances of the application's own classes, of which the fields are kept. */
+function checkPlain(value: object): void {
+  if (!Array.isArray(value) && tagOf.call(value) !== '[object Object]') {
+    const what = value instanceof Date ? 'an invalid Date' : describe(value)
+    throw new RingspunError('value-invalid', `a value cannot be or hold ${what}: it would come back changed`)
+  }
+  if (Object.hasOwn(value, '__proto__')) {
+    throw new RingspunError('value-invalid', 'a value cannot have a key named __proto__')
+  }
 }
 
 export function decodeValue(sibling: Sibling, codec: 'auto' | 'bytes'): unknown {
@@ -79,13 +89,19 @@ export function decodeValue(sibling: Sibling, codec: 'auto' | 'bytes'): unknown 
   if (encoding === encodings.text)
     return Buffer.from(value.buffer, value.byteOffset, value.length).toString('utf8')
   if (encoding === encodings.messagePack) {
+    const fault = findFault(value)
+    if (fault !== undefined) throw undecodable(fault)
     try {
       return unpackr.unpack(value)
     } catch (error) {
-      throw new RingspunError('value-undecodable', 'the stored bytes are not MessagePack', {}, error)
+      throw undecodable(String(error), error)
     }
   }
   throw new RingspunError('value-undecodable', `unknown encoding ${encoding}`, { encoding })
+}
+
+function undecodable(fault: string, cause?: unknown): RingspunError {
+  return new RingspunError('value-undecodable', `the stored bytes are not MessagePack: ${fault}`, {}, cause)
 }
 
 /** Bytes as a latin1 text, for messages. */

@@ -37,6 +37,13 @@ export function checkOneOf<T extends string>(name: string, value: unknown, choic
   return value as T
 }
 
+export function checkFlag(name: string, value: unknown): boolean {
+  if (value === undefined || typeof value === 'boolean') return value ?? false
+  throw new RingspunError('option-invalid', `${name} is true or false, got ${describe(value)}`, {
+    option: name,
+  })
+}
+
 function quorum(name: string, value: unknown, min: number, max: number, bound: string): number {
   if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max) {
     const reason = `${min} <= ${name} <= ${bound} = ${max}, got ${describe(value)}`
@@ -156,7 +163,7 @@ export function checkClusterOptions(options: ClusterOptions): ClusterSettings {
     dw: options.dw ?? (durability === 'memory' ? 0 : 1),
     durability,
   }
-  const memory = checkWhole('memory', options.memory ?? 256 * MiB, 4 * MiB, 16 * 1024 * MiB)
+  const memory = checkWhole('memory', options.memory ?? 256 * MiB, 4 * MiB, 4095 * MiB)
   const valueBytesMax = checkWhole(
     'valueBytesMax',
     options.valueBytesMax ?? Math.min(limits.valueBytesMaxDefault, memory / 16),

@@ -17,7 +17,12 @@ interface Open {
   readonly writes: boolean
   readonly gateway: NodeId
   readonly signal: AbortSignal | undefined
-  readonly onAbort: (() => void) | undefined
+}
+
+/** One listener a signal, however many requests share it: a batch has up to 8,192 open. */
+interface Aborts {
+  readonly requests: Set<RequestId>
+  readonly listener: () => void
 }
 
 export interface RequestPath {
@@ -35,6 +40,7 @@ export class Requests {
   private readonly self: Address<'client'>
   private readonly path: RequestPath
   private readonly open = new Map<RequestId, Open>()
+  private readonly aborts = new Map<AbortSignal, Aborts>()
   private last: RequestId = 0
   private sweep: NodeJS.Timeout | undefined
   private closed: RingspunError | undefined
@@ -60,10 +66,8 @@ export class Requests {
       const deadline = now() + timeoutMs
       const gateway = this.path.gateway()
       const writes = message.type === 'put'
-      const onAbort = signal && (() => this.abort(request))
-      if (signal !== undefined && onAbort !== undefined)
-        signal.addEventListener('abort', onAbort, { once: true })
-      this.open.set(request, { resolve, reject, deadline, writes, gateway, signal, onAbort })
+      if (signal !== undefined) this.listen(signal, request)
+      this.open.set(request, { resolve, reject, deadline, writes, gateway, signal })
       this.armSweep()
       this.path.deliver({
         to: singleAddress('gateway', gateway),
@@ -129,10 +133,31 @@ export class Requests {
     const open = this.open.get(request)
     if (open === undefined) return undefined
     this.open.delete(request)
-    if (open.signal !== undefined && open.onAbort !== undefined) {
-      open.signal.removeEventListener('abort', open.onAbort)
-    }
+    if (open.signal !== undefined) this.unlisten(open.signal, request)
     return open
+  }
+
+  private listen(signal: AbortSignal, request: RequestId): void {
+    let aborts = this.aborts.get(signal)
+    if (aborts === undefined) {
+      const requests = new Set<RequestId>()
+      const listener = () => {
+        for (const each of [...requests]) this.abort(each)
+      }
+      aborts = { requests, listener }
+      this.aborts.set(signal, aborts)
+      signal.addEventListener('abort', listener, { once: true })
+    }
+    aborts.requests.add(request)
+  }
+
+  private unlisten(signal: AbortSignal, request: RequestId): void {
+    const aborts = this.aborts.get(signal)
+    if (aborts === undefined) return
+    aborts.requests.delete(request)
+    if (aborts.requests.size > 0) return
+    signal.removeEventListener('abort', aborts.listener)
+    this.aborts.delete(signal)
   }
 
   private armSweep(): void {

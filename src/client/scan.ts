@@ -16,6 +16,8 @@ const limitDefault = 128
 /** Partitions that are asked at once. */
 const aheadMax = 16
 const listingMsDefault: Millis = 60_000
+/** The longest key in base64, and the two numbers before it. */
+const cursorLengthMax = Math.ceil((limits.keyBytesMax * 4) / 3) + 32
 
 interface Scanned {
   readonly name: string
@@ -92,8 +94,10 @@ function writeCursor(at: PartitionCursor, prefix: string): string {
 
 function readCursor(cursor: string | undefined, prefix: string, partitions: number): PartitionCursor {
   if (cursor === undefined) return { partition: 0, after: '', begunAt: now() }
-  const [, partition, begunAt, after] = /^(\d{1,5})\.(\d{1,15})\.([\w-]*)$/.exec(String(cursor)) ?? []
+  const text = String(cursor)
+  const [, partition, begunAt, after] = /^(\d{1,5})\.(\d{1,15})\.([\w-]*)$/.exec(text) ?? []
   if (
+    text.length > cursorLengthMax ||
     partition === undefined ||
     begunAt === undefined ||
     after === undefined ||
@@ -110,6 +114,7 @@ export async function* walkPages<T>(
   page: (options: ScanOptions) => Promise<ScanPage<T>>,
   options: ScanOptions,
 ): AsyncGenerator<ScanPage<T>['entries'][number]> {
+  checkNames(options, ['timeout', 'signal', 'cursor', 'limit'], 'scan')
   let { cursor } = options
   for (;;) {
     const { entries, cursor: next } = await page(cursor === undefined ? options : { ...options, cursor })

@@ -12,6 +12,8 @@ import type { Stamp } from '../versions/object.js'
 export interface Memory {
   /** A view, good until the next put. */
   get(key: Key, hash: number): Uint8Array | undefined
+  /** The same, and it does not count as a use: for walks, which would flood the cache. */
+  peek(key: Key, hash: number): Uint8Array | undefined
   has(key: Key, hash: number): boolean
   /** False when everything in it is unflushed and there is no room. */
   put(key: Key, hash: number, value: Uint8Array, state: 'clean' | 'dirty' | 'volatile'): boolean

@@ -115,7 +115,7 @@ export class Walks {
   /** The newest bytes of a row, or undefined when it is older than what is asked for. */
   private current(wanted: RowsWanted, key: Key, stored: Uint8Array | undefined): Uint8Array | undefined {
     const hash = this.hashOf(key)
-    const view = this.storage.memory.get(key, hash)
+    const view = this.storage.memory.peek(key, hash)
     const bytes = view === undefined ? stored : copyBytes(view)
     if (bytes === undefined || wanted.since === 0) return bytes
     return newestStamp(bytes, hash) >= wanted.since ? bytes : undefined

@@ -4,17 +4,28 @@
 //
 // Synchronous: all of it happens while something is opened, or once per rotated log.
 
-import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs'
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 
-/** Makes what is missing of `path` (mode 0700) and fsyncs every directory that got a new name. */
+/**
+ * Makes what is missing of `path` (mode 0700) and fsyncs every directory that got a new name. Step by step,
+ * because the recursive mkdir of Node never ends where names cannot be made at all (seen below /proc).
+ */
 export function makeDirectory(path: string): void {
-  const first = mkdirSync(path, { recursive: true, mode: 0o700 })
-  if (first === undefined) return
-  const top = dirname(resolve(first))
-  for (let parent = dirname(resolve(path)); ; parent = dirname(parent)) {
-    syncDirectory(parent)
-    if (parent === top || parent === dirname(parent)) return
+  const missing: string[] = []
+  for (let at = resolve(path); !existsSync(at); at = dirname(at)) missing.push(at)
+  for (const directory of missing.reverse()) {
+    makeOne(directory)
+    syncDirectory(dirname(directory))
+  }
+}
+
+/** Somebody else may have made it in the same moment. */
+function makeOne(path: string): void {
+  try {
+    mkdirSync(path, { mode: 0o700 })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
   }
 }
 

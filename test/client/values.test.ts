@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Bucket, Cluster } from '../../dist/index.js'
 import { decodeValue, encodeValue } from '../../src/client/codec.js'
 import type { Sibling } from '../../src/versions/object.js'
-import { small } from './helpers.js'
+import { expectRefused, small } from './helpers.js'
 
 let cluster: Cluster
 let bucket: Bucket<unknown>
@@ -80,11 +80,10 @@ describe('keys', () => {
     const keys = Array.from({ length: 100_000 }, (_, i) => String(i))
     await integers.putMany(
       keys.map((key) => [key, key] as const),
-      { w: 3 },
+      { timeout: 60_000 },
     )
-    const results = await integers.getMany(keys)
+    const results = await integers.getMany(keys, { timeout: 60_000 })
     expect(results.filter(({ values }, i) => values[0] !== String(i))).toEqual([])
-    expect(await integers.count()).toBe(100_000)
   })
 })
 
@@ -105,6 +104,10 @@ describe('values', () => {
     ['an empty array', []],
     ['nested', { a: [1, { b: 'c' }], d: null }],
     ['a date', new Date(1e12)],
+    ['a bigint', 2n ** 60n + 1n],
+    ['the least bigint', -(2n ** 63n)],
+    ['the greatest bigint', 2n ** 64n - 1n],
+    ['undefined inside', { a: [undefined], b: undefined }],
     ['bytes inside', { raw: Buffer.from([1, 2]) }],
     ['32 deep', Array.from({ length: 32 }).reduce<unknown>((inner) => [inner], 1)],
     ['many keys', Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`k${i}`, i]))],
@@ -128,13 +131,23 @@ describe('values', () => {
     expect((await raw.get('text')).value).toEqual(Buffer.from('grüße'))
   })
 
+  test('instances of classes come back as their fields', async () => {
+    class Cart {
+      readonly items = ['soap']
+      total(): number {
+        return this.items.length
+      }
+    }
+    expect(await through(new Cart())).toEqual({ items: ['soap'] })
+  })
+
   test('any JSON comes back equal', async () => {
-    const json = fc.jsonValue({ maxDepth: 6 })
+    const json = fc.jsonValue({ maxDepth: 6 }).filter((value) => !JSON.stringify(value).includes('__proto__'))
     await fc.assert(
       fc.asyncProperty(json, async (value) => {
         const stored = encodeValue(value, 'auto', 1e6)
         const back = decodeValue(sibling(stored.encoding, stored.bytes), 'auto')
-        // JSON has no -0 and may have a key __proto__; compared as JSON for that reason.
+        // JSON has no -0: compared as JSON for that reason.
         expect(JSON.stringify(back)).toBe(JSON.stringify(value))
       }),
       { numRuns: 300 },
@@ -147,25 +160,43 @@ function sibling(encoding: number, value: Uint8Array): Sibling {
 }
 
 describe('nothing that is decoded pollutes a prototype', () => {
-  const attacks = [
+  const refused = [
     '{"__proto__": {"polluted": true}}',
     '{"a": {"__proto__": {"polluted": true}}}',
     '[{"__proto__": ["polluted"]}]',
-    '{"constructor": {"prototype": {"polluted": true}}}',
-    '{"toString": "x", "hasOwnProperty": 1}',
   ]
 
-  test.each(attacks)('%s', async (json) => {
-    const back = (await through(JSON.parse(json))) as object
-    expect(({} as Record<string, unknown>)['polluted']).toBeUndefined()
-    expect(([] as unknown as Record<string, unknown>)['polluted']).toBeUndefined()
-    expect([Object.prototype, Array.prototype]).toContain(Object.getPrototypeOf(back))
+  test.each(refused)('%s is refused: it would come back under another name', async (json) => {
+    const error = await expectRefused(() => bucket.put('proto', JSON.parse(json)), 'value-invalid')
+    expect(error.message).toContain('__proto__')
+    expect((await bucket.get('proto')).values).toEqual([])
   })
 
-  test('a key named __proto__ stays a key of its own', async () => {
-    const back = (await through(JSON.parse('{"__proto__": {"polluted": true}}'))) as object
-    expect(Object.keys(back)).toEqual(['__proto__'])
+  const kept = [
+    '{"constructor": {"prototype": {"polluted": true}}}',
+    '{"toString": "x", "hasOwnProperty": 1}',
+    '{"prototype": null, "__defineGetter__": []}',
+  ]
+
+  test.each(kept)('%s comes back as it is', async (json) => {
+    const back = (await through(JSON.parse(json))) as object
+    expect(JSON.stringify(back)).toBe(JSON.stringify(JSON.parse(json)))
     expect(Object.getPrototypeOf(back)).toBe(Object.prototype)
+    expect(({} as Record<string, unknown>)['polluted']).toBeUndefined()
+  })
+
+  test('stored by somebody else, not even then', () => {
+    const stored = Buffer.concat([
+      Buffer.from([0x81, 0xa9]),
+      Buffer.from('__proto__'),
+      Buffer.from([0x81, 0xa8]),
+      Buffer.from('polluted'),
+      Buffer.from([0xc3]),
+    ])
+    const back = decodeValue(sibling(2, stored), 'auto') as object
+    expect(Object.getPrototypeOf(back)).toBe(Object.prototype)
+    expect((back as Record<string, unknown>)['polluted']).toBeUndefined()
+    expect(({} as Record<string, unknown>)['polluted']).toBeUndefined()
   })
 })
 
@@ -189,14 +220,17 @@ describe('stored bytes that nobody wrote', () => {
     ['a regular expression', Buffer.from('c7087892a42861292ba0', 'hex')],
     ['a bundle of texts', Buffer.from('d6620000000891a161', 'hex')],
     ['a pointer to nothing', Buffer.from('d67000000001', 'hex')],
-    ['a date of NaN', Buffer.from('c70cffffffffffffffffffffffffff', 'hex')],
+    ['an invalid date', Buffer.from('d4ffff', 'hex')],
+    ['a typed array', Buffer.from('d57401ff', 'hex')],
+    ['a float that is cut', Buffer.from('cb3ff0', 'hex')],
+    ['a map that lacks its last value', Buffer.from('81a161', 'hex')],
   ]
 
   test.each(table)('%s: value-undecodable', (_name, bytes) => {
     expect(() => decodeValue(sibling(2, bytes), 'auto')).toThrow(
       expect.objectContaining({ name: 'RingspunError', code: 'value-undecodable', outcome: 'refused' }),
     )
-    expect(decodeValue(sibling(2, bytes), 'bytes')).toEqual(bytes)
+    expect(bytes.equals(decodeValue(sibling(2, bytes), 'bytes') as Uint8Array)).toBe(true)
   })
 
   test('100,000 record definitions leave nothing behind', () => {

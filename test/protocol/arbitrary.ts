@@ -20,7 +20,9 @@ const text = fc.string({ maxLength: 30 })
 const level = fc.constantFrom('memory', 'os', 'disk')
 const conflicts = fc.constantFrom('siblings', 'last-write-wins')
 const code = fc.constantFrom(...(Object.keys(errorTable) as ErrorCode[]))
-const details = fc.dictionary(text, fc.oneof(fc.integer(), text, fc.boolean()), { maxKeys: 4 })
+/** Names of details are words of ours. */
+const detail = fc.stringMatching(/^[a-z]{1,12}$/)
+const details = fc.dictionary(detail, fc.oneof(fc.integer(), text, fc.boolean()), { maxKeys: 4 })
 const entry = fc.record({ actor: whole, counter: whole, time: u32 })
 const context = fc.record({ stamp: whole, clock: fc.array(entry, { maxLength: 12 }) })
 const optional = <T>(of: fc.Arbitrary<T>) => fc.option(of, { nil: undefined })
@@ -34,7 +36,10 @@ const sibling = fc.record({
   encoding: small,
   value: bytes,
 })
-const object = fc.record({ clock: fc.array(entry, { maxLength: 3 }), siblings: fc.array(sibling, { maxLength: 3 }) })
+const object = fc.record({
+  clock: fc.array(entry, { maxLength: 3 }),
+  siblings: fc.array(sibling, { maxLength: 3 }),
+})
 const next = optional(binary(20))
 
 const ring = fc.integer({ min: 1, max: 8 }).map((nodes) =>
@@ -162,13 +167,21 @@ export const messageTypes = Object.keys(generators) as Message['type'][]
 const singles = ['gateway', 'supervisor', 'machine', 'client', 'host'] as const
 
 const address: fc.Arbitrary<Address> = fc.oneof(
-  fc.tuple(small, fc.integer({ min: 0, max: 0xffff })).map(([node, partition]) => vnodeAddress(node, partition)),
+  fc
+    .tuple(small, fc.integer({ min: 0, max: 0xffff }))
+    .map(([node, partition]) => vnodeAddress(node, partition)),
   fc.tuple(fc.constantFrom(...singles), small).map(([kind, node]) => singleAddress(kind, node)),
 )
 
 export function envelopeOf(type: Message['type']): fc.Arbitrary<Envelope> {
   const message = generators[type] as unknown as fc.Arbitrary<Message>
-  return fc.record({ to: address, from: address, request: u32, deadline: millis, message }) as fc.Arbitrary<Envelope>
+  return fc.record({
+    to: address,
+    from: address,
+    request: u32,
+    deadline: millis,
+    message,
+  }) as fc.Arbitrary<Envelope>
 }
 
 export const anyEnvelope: fc.Arbitrary<Envelope> = fc.constantFrom(...messageTypes).chain(envelopeOf)

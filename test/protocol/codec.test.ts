@@ -68,10 +68,14 @@ describe('damaged bytes', () => {
 
   it('cut off anywhere', () => {
     fc.assert(
-      fc.property(anyEnvelope, fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), (envelope, part) => {
-        const bytes = encoded(envelope)
-        expectHarmless(bytes.subarray(0, Math.floor(bytes.length * part)))
-      }),
+      fc.property(
+        anyEnvelope,
+        fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
+        (envelope, part) => {
+          const bytes = encoded(envelope)
+          expectHarmless(bytes.subarray(0, Math.floor(bytes.length * part)))
+        },
+      ),
       { numRuns: 1_000 },
     )
   })
@@ -103,7 +107,11 @@ describe('damaged bytes', () => {
     const header = encoded({ ...sample, message: { type: 'put-sweep-due' } }).subarray(0, 20)
     // Lengths of MessagePack's arrays, maps, strings, bytes and extensions: 32 bits, nothing behind them.
     for (const tag of [0xdd, 0xdf, 0xdb, 0xc6, 0xc9]) {
-      for (const length of [[0x01, 0xc9, 0xc3, 0x80], [0x7f, 0xff, 0xff, 0xff], [0xff, 0xff, 0xff, 0xff]]) {
+      for (const length of [
+        [0x01, 0xc9, 0xc3, 0x80],
+        [0x7f, 0xff, 0xff, 0xff],
+        [0xff, 0xff, 0xff, 0xff],
+      ]) {
         const before = process.memoryUsage()
         expect(decodedOrMalformed(Buffer.from([...header, tag, ...length]))).toBeInstanceOf(Malformed)
         const after = process.memoryUsage()

@@ -3,8 +3,8 @@
 // row in its store, the high-water mark beside it, and what its peers remember.
 
 import { describe, expect, it } from 'vitest'
-import type { World } from '../../src/sim/world.js'
 import { textsOf } from '../../src/sim/client.js'
+import type { World } from '../../src/sim/world.js'
 import { createMemoryStore } from '../../src/storage/memory-store.js'
 import { encodeMeta, type Meta, metaRow } from '../../src/storage/meta.js'
 import { sameObject } from '../../src/versions/read.js'
@@ -107,7 +107,10 @@ describe.each(Object.keys(losses))('%s', (name) => {
     deaf(world, loss)
     const key = keyLedBy(world, 1, 'fresh')
     for (const condition of ['absent', 'present'] as const) {
-      expect(put(world, key, 'v', { w: 1, condition })).toMatchObject({ type: 'put-failed', code: 'recovering' })
+      expect(put(world, key, 'v', { w: 1, condition })).toMatchObject({
+        type: 'put-failed',
+        code: 'recovering',
+      })
     }
     expect(put(world, key, 'v', { w: 1, change: 'touch' })).toMatchObject({ code: 'recovering' })
     mustPut(world, key, 'v', { w: 1 })

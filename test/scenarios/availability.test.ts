@@ -54,8 +54,12 @@ describe('the matrix of n, r, w, dw and nodes down', () => {
               expect(answer.stored).toBeGreaterThanOrEqual(quorum)
               expect(answer.durable).toBeGreaterThanOrEqual(dw)
             } else {
-              expect(answer).toMatchObject({ type: 'put-failed', code: 'unavailable', details: { needed: quorum } })
-              if (answer.type === 'put-failed') expect(answer.details.reached).toBe(up)
+              expect(answer).toMatchObject({
+                type: 'put-failed',
+                code: 'unavailable',
+                details: { needed: quorum },
+              })
+              if (answer.type === 'put-failed') expect(answer.details['reached']).toBe(up)
               expect(world.transcript.lines.slice(before).join()).not.toContain('replicate')
             }
           }

@@ -61,3 +61,22 @@ describe('causality is exact', () => {
     expect(indeterminate, 'nothing was lost on its way').toBeGreaterThan(50)
   })
 })
+
+describe('the oracle', () => {
+  it('has teeth: with r + w <= n it finds reads that missed what was acknowledged', () => {
+    const missed = seeds.slice(0, 20).filter((seed) => {
+      const world = startWorld({ seed: 2_000 + seed, nodes: 4 })
+      setNetwork(world, { loss: 0.2, delayMsMax: 3 })
+      const write = { w: 1, dw: 0, timeoutMs: 200 }
+      const workload = new Workload(world, { steps: 60, keys: 2, write, r: 1, regular: true })
+      try {
+        workload.run()
+        return false
+      } catch (error) {
+        expect(String(error)).toContain('missed what was acknowledged')
+        return true
+      }
+    })
+    expect(missed.length).toBeGreaterThan(10)
+  })
+})

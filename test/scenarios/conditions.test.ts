@@ -46,7 +46,11 @@ describe('absent (NX) and present (XX)', () => {
       expect(won, `seed ${seed}`).toHaveLength(1)
       for (const answer of answers) {
         if (answer.type === 'put-answered') continue
-        expect(answer).toMatchObject({ type: 'put-failed', code: 'condition-failed', details: { exists: true } })
+        expect(answer).toMatchObject({
+          type: 'put-failed',
+          code: 'condition-failed',
+          details: { exists: true },
+        })
       }
       expect(values(world, 'k', { r: 3, conflicts: 'last-write-wins' })).toEqual(won)
     }
@@ -105,7 +109,9 @@ describe('touch', () => {
     const twin = startWorld({ seed: 73, nodes: 3 })
     const message = twin.client.put('k', 'w', { w: 3, context }).message as Put
     answerOf(world, world.client['send']({ ...message, keepExpiry: true }))
-    expect(mustGet(world, 'k', { r: 3 }).object?.siblings).toMatchObject([{ expires, value: Buffer.from('w') }])
+    expect(mustGet(world, 'k', { r: 3 }).object?.siblings).toMatchObject([
+      { expires, value: Buffer.from('w') },
+    ])
   })
 })
 
@@ -124,25 +130,28 @@ describe('expiry', () => {
     expect(liveTexts(world, 'k')).toEqual(['w'])
   })
 
-  it.each(['process', 'power'] as const)('what has expired stays expired after a %s crash and a repair', (kind) => {
-    const world = startWorld({ seed: 75, nodes: 3 })
-    const expires = world.wall() + 50
-    mustPut(world, 'k', 'v', { w: 3, dw: 3, level: 'disk', expires })
-    world.pass(100)
-    world.crash(kind)
-    world.start()
-    settle(world)
-    expect(liveTexts(world, 'k')).toEqual([])
-    // A replica that lost all gets the version from the others, expiry and all.
-    takeDown(world, [1])
-    nodeOf(world, 1).wipe()
-    world.start()
-    settle(world)
-    for (const node of preference(world, 'k')) {
-      expect(copyAt(world, node, 'k')?.siblings).toMatchObject([{ expires }])
-    }
-    expect(liveTexts(world, 'k')).toEqual([])
-  })
+  it.each(['process', 'power'] as const)(
+    'what has expired stays expired after a %s crash and a repair',
+    (kind) => {
+      const world = startWorld({ seed: 75, nodes: 3 })
+      const expires = world.wall() + 50
+      mustPut(world, 'k', 'v', { w: 3, dw: 3, level: 'disk', expires })
+      world.pass(100)
+      world.crash(kind)
+      world.start()
+      settle(world)
+      expect(liveTexts(world, 'k')).toEqual([])
+      // A replica that lost all gets the version from the others, expiry and all.
+      takeDown(world, [1])
+      nodeOf(world, 1).wipe()
+      world.start()
+      settle(world)
+      for (const node of preference(world, 'k')) {
+        expect(copyAt(world, node, 'k')?.siblings).toMatchObject([{ expires }])
+      }
+      expect(liveTexts(world, 'k')).toEqual([])
+    },
+  )
 
   it('a clock that goes back does not make a later write older', () => {
     const world = startWorld({ seed: 76, nodes: 3 })
@@ -169,22 +178,27 @@ describe('a tombstone', () => {
     expect(liveTexts(world, 'k')).toEqual(['b'])
   })
 
-  it.each(['process', 'power'] as const)('survives a %s crash, and no replica brings the value back', (kind) => {
-    for (let seed = 1; seed <= 20; seed++) {
-      const world = startWorld({ seed: 200 + seed, nodes: 3 })
-      const key = keyLedBy(world, 1)
-      const { context } = mustPut(world, key, 'v', { w: 3, dw: 3 })
-      // One replica misses the delete.
-      world.network.cutLink(1, 3)
-      mustPut(world, key, '', { change: 'delete', context, w: 2, dw: 1, level: 'disk' })
-      world.network.healAll()
-      world.crash(kind)
-      world.start()
-      settle(world)
-      expect(liveTexts(world, key), `seed ${seed}`).toEqual([])
-      for (const node of [1, 2, 3]) {
-        expect(copyAt(world, node, key)?.siblings, `seed ${seed}, node ${node}`).toMatchObject([{ deleted: true }])
+  it.each(['process', 'power'] as const)(
+    'survives a %s crash, and no replica brings the value back',
+    (kind) => {
+      for (let seed = 1; seed <= 20; seed++) {
+        const world = startWorld({ seed: 200 + seed, nodes: 3 })
+        const key = keyLedBy(world, 1)
+        const { context } = mustPut(world, key, 'v', { w: 3, dw: 3 })
+        // One replica misses the delete.
+        world.network.cutLink(1, 3)
+        mustPut(world, key, '', { change: 'delete', context, w: 2, dw: 1, level: 'disk' })
+        world.network.healAll()
+        world.crash(kind)
+        world.start()
+        settle(world)
+        expect(liveTexts(world, key), `seed ${seed}`).toEqual([])
+        for (const node of [1, 2, 3]) {
+          expect(copyAt(world, node, key)?.siblings, `seed ${seed}, node ${node}`).toMatchObject([
+            { deleted: true },
+          ])
+        }
       }
-    }
-  })
+    },
+  )
 })

@@ -95,18 +95,27 @@ describe('the process dies at any moment', () => {
     expect(acknowledged).toBeGreaterThan(1_000)
   })
 
-  it.each(['process', 'power'] as const)('%s, dw 0: writes may be lost, and the cluster converges (50 seeds)', (kind) => {
-    let lost = 0
-    for (const seed of seeds.slice(0, 50)) {
-      const world = startWorld({ seed: 4_000 + seed, nodes: 4 })
-      const write = { w: 2, dw: 0, timeoutMs: 2_000 }
-      const workload = new Workload(world, { steps: 60, keys: 3, write, r: 2, nemesis: crasher(kind, 0.05) })
-      workload.run()
-      settle(world)
-      expect(world.whole, `seed ${seed}`).toBe(true)
-      lost += workload.finish().lost.length
-    }
-    // One of the replicas writes through at once, so what is lost is what was under way to its disk.
-    expect(lost).toBeGreaterThan(0)
-  })
+  it.each(['process', 'power'] as const)(
+    '%s, dw 0: writes may be lost, and the cluster converges (50 seeds)',
+    (kind) => {
+      let lost = 0
+      for (const seed of seeds.slice(0, 50)) {
+        const world = startWorld({ seed: 4_000 + seed, nodes: 4 })
+        const write = { w: 2, dw: 0, timeoutMs: 2_000 }
+        const workload = new Workload(world, {
+          steps: 60,
+          keys: 3,
+          write,
+          r: 2,
+          nemesis: crasher(kind, 0.05),
+        })
+        workload.run()
+        settle(world)
+        expect(world.whole, `seed ${seed}`).toBe(true)
+        lost += workload.finish().lost.length
+      }
+      // One of the replicas writes through at once, so what is lost is what was under way to its disk.
+      expect(lost).toBeGreaterThan(0)
+    },
+  )
 })

@@ -170,7 +170,8 @@ describe('deadlines', () => {
     for (let seed = 1; seed <= 60; seed++) {
       const world = startWorld({ seed: 700 + seed, nodes: 4 })
       const random = seededRandom(seed, 5)
-      const requests: { readonly request: SimRequest; readonly begun: number; readonly timeoutMs: number }[] = []
+      const requests: { readonly request: SimRequest; readonly begun: number; readonly timeoutMs: number }[] =
+        []
       for (let i = 0; i < 40; i++) {
         const from = randomBelow(random, 5)
         const to = 1 + randomBelow(random, 4)

@@ -4,10 +4,10 @@
 // told twice: with the bug planted it must end badly, or the story proves nothing.
 
 import { describe, expect, it } from 'vitest'
+import type { World } from '../../src/sim/world.js'
 import type { Context } from '../../src/versions/object.js'
 import { decodeObject } from '../../src/versions/object-codec.js'
 import { contextOf } from '../../src/versions/read.js'
-import type { World } from '../../src/sim/world.js'
 import {
   copyAt,
   keyLedBy,

@@ -23,7 +23,10 @@ import {
 } from '../sim/helpers.js'
 
 /** Reads a cart: the union of its siblings, and the context of all of them. */
-function readCart(world: World, key: string): { items: Set<string>; context: Context | undefined; versions: number } {
+function readCart(
+  world: World,
+  key: string,
+): { items: Set<string>; context: Context | undefined; versions: number } {
   const { object } = mustGet(world, key, { r: 2 })
   const texts = textsOf(object)
   const items = new Set(texts.flatMap((text) => text.split(',').filter((item) => item !== '')))
@@ -64,7 +67,11 @@ describe('a cart, (3,2,2), siblings merged by the application', () => {
     for (let i = 0; i < 100; i++) {
       const writer = i % 2
       const context = contexts[writer]
-      mustPut(world, 'k', `writer ${writer}, ${i}`, { w: 2, coordinator: 1 + (i % 3), ...(context && { context }) })
+      mustPut(world, 'k', `writer ${writer}, ${i}`, {
+        w: 2,
+        coordinator: 1 + (i % 3),
+        ...(context && { context }),
+      })
       const { object } = mustGet(world, 'k', { r: 3 })
       expect(object?.siblings.length).toBeLessThanOrEqual(2)
       contexts[1 - writer] = contextOf(object ?? { clock: [], siblings: [] })

@@ -27,7 +27,9 @@ describe('client-driven', () => {
     const [, second, third] = preference(world, key)
     expect(walk.filter((line) => line.includes(' replicate '))).toHaveLength(2)
     for (const node of [second, third]) {
-      expect(walk.some((line) => line.startsWith('vnode 2/') && line.includes(`-> vnode ${node}/`))).toBe(true)
+      expect(walk.some((line) => line.startsWith('vnode 2/') && line.includes(`-> vnode ${node}/`))).toBe(
+        true,
+      )
     }
     expect(walk.at(-1)).toMatch(/^gateway 0 -> client 0 #\d+ put-answered w=3 dw=1 disk$/)
     expect(valuesAtEach(world, key)).toEqual([['milk'], ['milk'], ['milk']])
@@ -127,7 +129,9 @@ describe('a damaged request', () => {
     const damaged = { ...message, value: Buffer.from('lost') }
     const [first] = preference(world, 'k') as [number]
     expect(askVnode(world, first, 'k', damaged)).toMatchObject({ type: 'put-failed', code: 'value-invalid' })
-    expect(get(world, 'k', { r: 3 })).toMatchObject({ object: { siblings: [{ value: Buffer.from('sent') }] } })
+    expect(get(world, 'k', { r: 3 })).toMatchObject({
+      object: { siblings: [{ value: Buffer.from('sent') }] },
+    })
   })
 
   it('with a context that names a write which was never made is refused', () => {

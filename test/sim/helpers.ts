@@ -137,7 +137,10 @@ export function diskAt(world: World, node: NodeId, key: string): StoredObject | 
 export function expectNoTrace(world: World, key: string): void {
   for (const { node, host } of world.nodes.values()) {
     if (host !== undefined) {
-      expect(fetchFrom(world, node, key), `node ${node}`).toMatchObject({ type: 'fetched', object: undefined })
+      expect(fetchFrom(world, node, key), `node ${node}`).toMatchObject({
+        type: 'fetched',
+        object: undefined,
+      })
     }
     expect(diskAt(world, node, key), `disk of node ${node}`).toBeUndefined()
   }

@@ -56,7 +56,10 @@ export class Workload {
   private readonly options: WorkloadOptions
   private readonly random: Random
   private readonly readings: Reading[] = []
-  private readonly seen = new Map<string, { readonly context: Context; readonly values: ReadonlySet<string> }>()
+  private readonly seen = new Map<
+    string,
+    { readonly context: Context; readonly values: ReadonlySet<string> }
+  >()
   private readonly everRead = new Set<string>()
   private unsettled: Written[] = []
   private siblingsSeen = 0
@@ -100,7 +103,8 @@ export class Workload {
     const request = this.world.client.get(key, { r: this.options.r })
     const due: string[] = []
     if (this.options.regular === true) {
-      for (const each of this.written.values()) if (each.key === key && each.fate === 'ok') due.push(each.value)
+      for (const each of this.written.values())
+        if (each.key === key && each.fate === 'ok') due.push(each.value)
     }
     this.readings.push({ key, client, request, due })
   }
@@ -152,7 +156,9 @@ export class Workload {
   private checkDue(reading: Reading, found: readonly string[]): void {
     const history = this.historyOf(found)
     const missing = reading.due.filter((value) => !history.has(value))
-    expect(missing, `seed ${this.world.seed}: a read of ${reading.key} missed what was acknowledged`).toEqual([])
+    expect(missing, `seed ${this.world.seed}: a read of ${reading.key} missed what was acknowledged`).toEqual(
+      [],
+    )
   }
 
   /** Reads every key from all its replicas, and compares with what the writes' histories say. */

@@ -19,7 +19,11 @@ const meta: fc.Arbitrary<Meta> = fc.record({
 
 describe('the meta row', () => {
   it('comes back as it was', () => {
-    fc.assert(fc.property(meta, (each) => expect(decodeMeta(encodeMeta(each))).toEqual(each)))
+    fc.assert(
+      fc.property(meta, (each) => {
+        expect(decodeMeta(encodeMeta(each))).toEqual(each)
+      }),
+    )
   })
 
   it('knows "owes everything" from "owes nothing"', () => {

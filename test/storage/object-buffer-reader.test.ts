@@ -120,7 +120,7 @@ test.each([0.1, 0.3, 0.9])(
     const toggle = overtake(memory, random, share, act)
     const into = slowBytes(random, share, act, toggle)
     let found = 0
-    for (let i = 0; i < 1500; i++) {
+    for (let i = 0; i < 800; i++) {
       act()
       const number = randomBelow(random, keys)
       const before = newest[number] as number

@@ -57,7 +57,7 @@ test('readers in other threads never see a torn value, and never an older one th
   const random = seededRandom(11)
   let version = 0
   // Until there was much of both; the readers may be slow to get their turn on a busy machine.
-  while (version < 400_000 || Math.min(...found()) < 50_000) {
+  while (version < 120_000 || Math.min(...found()) < 15_000) {
     const number = Math.floor(random() ** 3 * keys)
     const choice = random()
     if (choice < 0.1) buffer.remove(keyOf(number), hashOf(number))
@@ -72,7 +72,7 @@ test('readers in other threads never see a torn value, and never an older one th
   for (const control of controls) Atomics.store(new Int32Array(control), 0, 1)
   for (const report of await Promise.all(reports)) {
     expect(report).toMatchObject({ torn: 0, stale: 0 })
-    expect(report.found).toBeGreaterThan(50_000)
+    expect(report.found).toBeGreaterThanOrEqual(15_000)
   }
   await Promise.all(readers.map((reader) => reader.terminate()))
   expect(buffer.evictions).toBeGreaterThan(10_000)
@@ -90,7 +90,7 @@ test('writers that are terminated in the middle of whatever they do lose nothing
   const random = seededRandom(4)
   const done = new Int32Array(progress)
 
-  for (let life = 1; life <= 25; life++) {
+  for (let life = 1; life <= 15; life++) {
     const writer = start('./object-buffer-writer.mjs', {
       memory,
       progress,
