@@ -19,7 +19,8 @@ export async function run({ seconds }) {
   const server = await startRedisServer({ cluster, host: '127.0.0.1', port: 0 })
   const ours = new Redis({ port: server.port, host: '127.0.0.1', enableAutoPipelining: true })
   const redisServer = await startRedis()
-  const redis = redisServer && new Redis({ port: redisServer.port, host: '127.0.0.1', enableAutoPipelining: true })
+  const redis =
+    redisServer && new Redis({ port: redisServer.port, host: '127.0.0.1', enableAutoPipelining: true })
   if (redis === undefined) console.log('redis-server is not installed: left out\n')
 
   const doors = [
@@ -28,7 +29,8 @@ export async function run({ seconds }) {
     ['in-process, memory', (i) => cache.put(keyOf(i), value), (i) => cache.get(keyOf(i))],
     ['Redis protocol, dw 0', (i) => ours.set(keyOf(i), value), (i) => ours.getBuffer(keyOf(i))],
   ]
-  if (redis !== undefined) doors.push(['redis-server', (i) => redis.set(keyOf(i), value), (i) => redis.getBuffer(keyOf(i))])
+  if (redis !== undefined)
+    doors.push(['redis-server', (i) => redis.set(keyOf(i), value), (i) => redis.getBuffer(keyOf(i))])
 
   const results = []
   try {
@@ -39,9 +41,11 @@ export async function run({ seconds }) {
       if (get !== undefined) await measure(get, 64, 1)
     }
     for (const inFlight of depths) {
-      for (const [name, put] of doors) results.push({ door: name, operation: 'put', inFlight, ...(await measure(put, inFlight, seconds)) })
+      for (const [name, put] of doors)
+        results.push({ door: name, operation: 'put', inFlight, ...(await measure(put, inFlight, seconds)) })
       for (const [name, , get] of doors) {
-        if (get !== undefined) results.push({ door: name, operation: 'get', inFlight, ...(await measure(get, inFlight, seconds)) })
+        if (get !== undefined)
+          results.push({ door: name, operation: 'get', inFlight, ...(await measure(get, inFlight, seconds)) })
       }
     }
   } finally {
@@ -52,6 +56,16 @@ export async function run({ seconds }) {
     await redisServer?.stop()
     remove()
   }
-  table(results.map(({ door, operation, inFlight, perSecond, p50, p99, p999 }) => ({ door, operation, 'in flight': String(inFlight), 'per second': perSecond, 'p50 us': p50, 'p99 us': p99, 'p99.9 us': p999 })))
+  table(
+    results.map(({ door, operation, inFlight, perSecond, p50, p99, p999 }) => ({
+      door,
+      operation,
+      'in flight': String(inFlight),
+      'per second': perSecond,
+      'p50 us': p50,
+      'p99 us': p99,
+      'p99.9 us': p999,
+    })),
+  )
   return results
 }

@@ -28,10 +28,15 @@ const machine = {
   node: process.version,
   platform: `${process.platform} ${process.arch}`,
 }
-console.log(`${name}: ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, Node ${machine.node}\n`)
+console.log(
+  `${name}: ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, Node ${machine.node}\n`,
+)
 const { run } = await import(`./${name}.mjs`)
 const results = await run({ seconds })
 mkdirSync(`${here}/results`, { recursive: true })
 const file = `${here}/results/${name}.json`
-writeFileSync(file, `${JSON.stringify({ name, at: new Date().toISOString(), machine, seconds, results }, null, 2)}\n`)
+writeFileSync(
+  file,
+  `${JSON.stringify({ name, at: new Date().toISOString(), machine, seconds, results }, null, 2)}\n`,
+)
 console.log(`\nwritten to bench/results/${name}.json`)

@@ -34,7 +34,8 @@ export function table(rows) {
   const titles = Object.keys(rows[0])
   const text = rows.map((row) => titles.map((title) => cell(row[title])))
   const widths = titles.map((title, i) => Math.max(title.length, ...text.map((line) => line[i].length)))
-  const line = (cells) => cells.map((value, i) => (i < 2 ? value.padEnd(widths[i]) : value.padStart(widths[i]))).join('  ')
+  const line = (cells) =>
+    cells.map((value, i) => (i < 2 ? value.padEnd(widths[i]) : value.padStart(widths[i]))).join('  ')
   console.log([line(titles), line(widths.map((width) => '-'.repeat(width))), ...text.map(line)].join('\n'))
 }
 
@@ -53,7 +54,19 @@ export function temporaryDirectory() {
 export async function startRedis(extra = []) {
   const port = await freePort()
   const { dir, remove } = temporaryDirectory()
-  const args = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', dir, ...extra]
+  const args = [
+    '--port',
+    String(port),
+    '--bind',
+    '127.0.0.1',
+    '--save',
+    '',
+    '--appendonly',
+    'no',
+    '--dir',
+    dir,
+    ...extra,
+  ]
   const child = spawn('redis-server', args, { stdio: 'ignore' })
   const failed = await new Promise((resolve) => {
     child.once('error', () => resolve(true))

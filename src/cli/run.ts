@@ -5,7 +5,7 @@ import { type ErrorCode, RingspunError } from '../base/errors.js'
 import { version } from '../version.js'
 import { UsageError } from './arguments.js'
 
-const help = `ringspun ${version}: a replicated, durable, always writeable key-value store inside a Node.js process
+const help = `ringspun ${version}: a replicated, durable key-value store inside a Node.js process
 
 Usage: ringspun COMMAND [OPTIONS]
 

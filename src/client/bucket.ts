@@ -227,7 +227,7 @@ export class ClusterBucket<T> implements Bucket<T> {
   }
 
   clear(options: RequestOptions = {}): Promise<number> {
-    return clearBucket(this, options)
+    return clearBucket(this, this.core, options)
   }
 
   /** The live values of an object, merged into one where the bucket has a merge function. */

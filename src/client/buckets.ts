@@ -1,8 +1,9 @@
 // The properties of buckets: defaults of the cluster, what was set per bucket, kept in the data directory.
 
+import { RingspunError } from '../base/errors.js'
 import type { DataDirectory } from '../storage/data-directory.js'
 import type { BucketProperties } from './api.js'
-import { checkBucketName } from './keys.js'
+import { checkBucketName, isBucketName } from './keys.js'
 import { type ClusterSettings, checkProperties } from './options.js'
 
 const file = 'buckets.json'
@@ -17,12 +18,8 @@ export class Buckets {
   constructor(settings: ClusterSettings, directory: DataDirectory | undefined) {
     this.settings = settings
     this.directory = directory
-    const stored = directory?.readJson(file)
-    if (typeof stored !== 'object' || stored === null) return
-    for (const [name, properties] of Object.entries(stored)) {
-      checkBucketName(name)
-      this.lay(name, properties as Partial<BucketProperties>)
-    }
+    if (directory === undefined) return
+    for (const [name, properties] of Object.entries(readBuckets(directory))) this.lay(name, properties)
   }
 
   get(name: string): BucketProperties {
@@ -69,6 +66,17 @@ export class Buckets {
     for (const { n } of this.effective.values()) most = Math.max(most, n)
     return most
   }
+}
+
+/** What is stored, if it has the right shape: a file that somebody else wrote is no reason to forget a quorum. */
+function readBuckets(directory: DataDirectory): Readonly<Record<string, Partial<BucketProperties>>> {
+  const stored = directory.readJson(file)
+  if (stored === undefined) return {}
+  const isRecord = (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value)
+  if (!isRecord(stored) || !Object.entries(stored as object).every(([name, of]) => isBucketName(name) && isRecord(of))) {
+    throw new RingspunError('data-dir-invalid', `${directory.path} has a damaged ${file}`, { dir: directory.path })
+  }
+  return stored as Readonly<Record<string, Partial<BucketProperties>>>
 }
 
 /** Defaults that were not chosen for this bucket bend to what was: r and w to its n, dw to its w and durability. */

@@ -8,8 +8,12 @@ import type { KeyInput } from './api.js'
 
 const bucketName = /^[A-Za-z0-9_.:-]{1,64}$/
 
+export function isBucketName(name: unknown): name is string {
+  return typeof name === 'string' && bucketName.test(name)
+}
+
 export function checkBucketName(name: unknown): asserts name is string {
-  if (typeof name !== 'string' || !bucketName.test(name)) {
+  if (!isBucketName(name)) {
     throw new RingspunError('bucket-invalid', 'a bucket name is 1 to 64 characters of A-Z a-z 0-9 _ . : -')
   }
 }

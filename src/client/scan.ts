@@ -3,12 +3,12 @@
 
 import { RingspunError } from '../base/errors.js'
 import { limits } from '../base/limits.js'
-import type { Key, Millis } from '../base/units.js'
+import type { Key, Millis, NodeId } from '../base/units.js'
 import type { ScanAnswered } from '../protocol/walk.js'
 import { now } from '../runtime/threads/clock.js'
 import type { StoredObject } from '../versions/object.js'
 import { liveSiblings } from '../versions/read.js'
-import type { Bucket, RequestOptions, ScanOptions, ScanPage } from './api.js'
+import type { Bucket, ContextToken, RequestOptions, ScanOptions, ScanPage } from './api.js'
 import type { ClusterCore, PartitionCursor } from './core.js'
 import { checkNames, checkWhole, timeoutOf } from './options.js'
 
@@ -19,6 +19,11 @@ const listingMsDefault: Millis = 60_000
 /** The longest key in base64, and the two numbers before it. */
 const cursorLengthMax = Math.ceil((limits.keyBytesMax * 4) / 3) + 32
 
+interface Page<E> {
+  readonly entries: readonly E[]
+  readonly cursor: string | undefined
+}
+
 interface Scanned {
   readonly name: string
   readonly prefix: string
@@ -26,16 +31,29 @@ interface Scanned {
   userKey(key: Key): Uint8Array
 }
 
-export async function scanPage<T>(
+export function scanPage<T>(
   bucket: Scanned,
   core: ClusterCore,
   options: ScanOptions,
   valuesOf: (object: StoredObject) => readonly T[],
 ): Promise<ScanPage<T>> {
+  return readPage(bucket, core, options, (key, object) => {
+    const values = valuesOf(object)
+    return values.length === 0 ? undefined : { key: bucket.userKey(key), values }
+  })
+}
+
+/** A page of what `entryOf` makes of each object; objects of which it makes nothing are not counted. */
+async function readPage<E>(
+  bucket: Scanned,
+  core: ClusterCore,
+  options: ScanOptions,
+  entryOf: (key: Key, object: StoredObject) => E | undefined,
+): Promise<Page<E>> {
   checkNames(options, ['timeout', 'signal', 'cursor', 'limit'], 'scan')
   const limit = checkWhole('limit', options.limit ?? limitDefault, 1, limits.walkRowsMax)
   let at = readCursor(options.cursor, bucket.prefix, core.partitions)
-  const entries: { key: Uint8Array; values: readonly T[] }[] = []
+  const entries: E[] = []
   // Doubled while pages come back short: small buckets are asked wide, large ones waste nothing.
   let width = 1
   for (;;) {
@@ -44,8 +62,8 @@ export async function scanPage<T>(
     const answers = await Promise.all(cursors.map((cursor) => ask(bucket, core, cursor, limit, options)))
     for (const answer of answers) {
       for (const { key, object } of answer.rows) {
-        const values = valuesOf(object)
-        if (values.length > 0) entries.push({ key: bucket.userKey(key), values })
+        const entry = entryOf(key, object)
+        if (entry !== undefined) entries.push(entry)
       }
       const { begunAt } = at
       if (answer.next !== undefined) {
@@ -150,18 +168,33 @@ export async function countKeys(
   return count
 }
 
-export async function clearBucket<T>(bucket: Bucket<T>, options: RequestOptions): Promise<number> {
+interface Cleared extends Scanned {
+  token(object: StoredObject, hash: number, coordinator: NodeId): ContextToken
+  delete: Bucket<unknown>['delete']
+}
+
+/** Each delete carries the context of what the walk saw: without one it would leave siblings as they are. */
+export async function clearBucket(
+  bucket: Cleared,
+  core: ClusterCore,
+  options: RequestOptions,
+): Promise<number> {
   checkNames(options, ['timeout', 'signal'], 'clear')
   const waits = { timeout: listingMsDefault, ...options }
   let cleared = 0
   let cursor: string | undefined
   do {
-    const page: ScanPage<T> = await bucket.scan({
-      ...waits,
-      limit: limits.walkRowsMax,
-      ...(cursor === undefined ? {} : { cursor }),
-    })
-    await Promise.all(page.entries.map(({ key }) => bucket.delete(key, waits)))
+    const asked = { ...waits, limit: limits.walkRowsMax, ...(cursor === undefined ? {} : { cursor }) }
+    const page: Page<{ readonly key: Uint8Array; readonly context: ContextToken }> = await readPage(
+      bucket,
+      core,
+      asked,
+      (key, object) => {
+        if (liveSiblings(object, Date.now()).length === 0) return undefined
+        return { key: bucket.userKey(key), context: bucket.token(object, core.hash(key), 0) }
+      },
+    )
+    await Promise.all(page.entries.map(({ key, context }) => bucket.delete(key, { ...waits, context })))
     cleared += page.entries.length
     cursor = page.cursor
   } while (cursor !== undefined)
