@@ -36,7 +36,7 @@ export async function run({ seconds }) {
   try {
     await bucket.putMany(Array.from({ length: keys }, (_, i) => [keyOf(i), value]))
     await cache.putMany(Array.from({ length: keys }, (_, i) => [keyOf(i), value]))
-    for (const [name, put, get] of doors) {
+    for (const [, put, get] of doors) {
       await measure(put, 64, 1)
       if (get !== undefined) await measure(get, 64, 1)
     }

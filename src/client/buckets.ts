@@ -73,8 +73,13 @@ function readBuckets(directory: DataDirectory): Readonly<Record<string, Partial<
   const stored = directory.readJson(file)
   if (stored === undefined) return {}
   const isRecord = (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value)
-  if (!isRecord(stored) || !Object.entries(stored as object).every(([name, of]) => isBucketName(name) && isRecord(of))) {
-    throw new RingspunError('data-dir-invalid', `${directory.path} has a damaged ${file}`, { dir: directory.path })
+  if (
+    !isRecord(stored) ||
+    !Object.entries(stored as object).every(([name, of]) => isBucketName(name) && isRecord(of))
+  ) {
+    throw new RingspunError('data-dir-invalid', `${directory.path} has a damaged ${file}`, {
+      dir: directory.path,
+    })
   }
   return stored as Readonly<Record<string, Partial<BucketProperties>>>
 }

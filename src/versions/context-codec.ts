@@ -9,19 +9,26 @@ import { Malformed, Reader, Writer } from '../base/bytes.js'
 import { RingspunError } from '../base/errors.js'
 import { limits } from '../base/limits.js'
 import type { ClockEntry, Context } from './object.js'
+import { cut } from './vector.js'
 
 const version = 1
 const signatureBytes = 8
-const entriesMax = 64
+/** More than `siblingsMax`, and they fit into `contextBytesMax` whatever their counters are. */
+const entriesMax = 200
 const writer = new Writer(256)
 
+/**
+ * A clock too long for a token forgets its oldest entries: a put with it then leaves a few values beside its
+ * own, to be resolved by the next.
+ */
 export function encodeContext(context: Context, keyHash: number, secret: readonly [number, number]): string {
   writer.reset()
   writer.u8(version)
   writer.u32(keyHash)
   writer.f64(context.stamp)
-  writer.varint(context.clock.length)
-  for (const { actor, counter, time } of context.clock) {
+  const clock = cut(context.clock, entriesMax, () => false)
+  writer.varint(clock.length)
+  for (const { actor, counter, time } of clock) {
     writer.f64(actor)
     writer.varint(counter)
     writer.u32(time)
@@ -32,7 +39,8 @@ export function encodeContext(context: Context, keyHash: number, secret: readonl
 
 /** Throws RingspunError context-invalid, context-mismatch or context-too-large. */
 export function decodeContext(token: string, keyHash: number, secret: readonly [number, number]): Context {
-  if (typeof token !== 'string' || token.length > Math.ceil((limits.contextBytesMax * 4) / 3)) {
+  if (typeof token !== 'string') throw new RingspunError('context-invalid', 'a context is a text')
+  if (token.length > Math.ceil((limits.contextBytesMax * 4) / 3)) {
     throw new RingspunError('context-too-large', `a context has at most ${limits.contextBytesMax} bytes`)
   }
   const bytes = Buffer.from(token, 'base64url')
@@ -56,14 +64,17 @@ function read(reader: Reader, keyHash: number): Context {
     throw new RingspunError('context-mismatch', 'the context was read from another key or bucket')
   }
   const stamp = reader.f64()
+  if (!Number.isSafeInteger(stamp) || stamp < 0) throw new Malformed('a stamp out of range')
   const count = reader.varint()
   if (count > entriesMax) throw new Malformed('too many entries')
   const clock: ClockEntry[] = []
+  let last = 0
   for (let i = 0; i < count; i++) {
     const entry = { actor: reader.f64(), counter: reader.varint(), time: reader.u32() }
-    if (i > 0 && entry.actor <= (clock[i - 1] as ClockEntry).actor)
-      throw new Malformed('entries out of order')
+    if (!Number.isSafeInteger(entry.actor) || entry.actor <= last) throw new Malformed('entries out of order')
+    if (entry.counter === 0) throw new Malformed('a counter of 0')
     clock.push(entry)
+    last = entry.actor
   }
   if (reader.rest !== 0) throw new Malformed('trailing bytes')
   return { stamp, clock }

@@ -5,6 +5,7 @@
 // latest of those stays: greatest (stamp, actor, counter), a total order that grows along causality.
 
 import type { Conflicts, Dot, Sibling, StoredObject } from './object.js'
+import { stampMillis } from './stamp.js'
 import { join, seen } from './vector.js'
 
 /**
@@ -57,7 +58,8 @@ function mergeLatest(local: StoredObject | undefined, incoming: StoredObject): S
   return later(latest, mine) ? alone(incoming, latest) : alone(local, mine)
 }
 
-function latestOf(object: StoredObject): Sibling {
+/** The sibling with the greatest (stamp, actor, counter). */
+export function latestOf(object: StoredObject): Sibling {
   let latest = object.siblings[0] as Sibling
   for (let i = 1; i < object.siblings.length; i++) {
     const sibling = object.siblings[i] as Sibling
@@ -66,7 +68,7 @@ function latestOf(object: StoredObject): Sibling {
   return latest
 }
 
-function later(a: Sibling, b: Sibling): boolean {
+export function later(a: Sibling, b: Sibling): boolean {
   if (a.stamp !== b.stamp) return a.stamp > b.stamp
   return byDot(a, b) > 0
 }
@@ -83,7 +85,8 @@ function alone(object: StoredObject, sibling: Sibling): StoredObject {
   ) {
     return object
   }
-  const time = clock.find((entry) => entry.actor === actor && entry.counter === counter)?.time ?? 0
+  // The time that its write gave it: the entry's may be that of a later event.
+  const time = Math.floor(stampMillis(sibling.stamp) / 1000)
   return { clock: [{ actor, counter, time }], siblings: [sibling] }
 }
 

@@ -1,6 +1,8 @@
 // How an object merges and where it may live, carried by the object itself: repair and handoff move objects
 // without knowing their buckets. Two bits of a sibling's encoding byte; the low ones are the client's.
+// Invariant: what a bucket's mode was changed from never costs a value that was written after the change.
 
+import { later, latestOf } from './merge.js'
 import type { Conflicts, StoredObject } from './object.js'
 
 const lastWriteWinsBit = 0x80
@@ -21,13 +23,20 @@ export function codecOf(encoding: number): number {
   return encoding & codecBits
 }
 
-export function conflictsOf(object: StoredObject): Conflicts {
-  return ((object.siblings[0]?.encoding ?? 0) & lastWriteWinsBit) === 0 ? 'siblings' : 'last-write-wins'
+/**
+ * The mode in which an object, or two that meet, are merged: that of the latest write among them. A bucket
+ * that changed its mode has both kinds; whoever holds the latest write decides like everybody who does.
+ */
+export function conflictsOf(object: StoredObject, other?: StoredObject): Conflicts {
+  let latest = latestOf(object)
+  if (other !== undefined && later(latestOf(other), latest)) latest = latestOf(other)
+  return (latest.encoding & lastWriteWinsBit) === 0 ? 'siblings' : 'last-write-wins'
 }
 
-/** True for an object of a bucket with durability 'memory': never written to the store. */
+/** True for an object of a bucket with durability 'memory': never written to the store. One durable value makes it durable. */
 export function isVolatile(object: StoredObject): boolean {
-  return isVolatileEncoding(object.siblings[0]?.encoding ?? 0)
+  for (const { encoding } of object.siblings) if (!isVolatileEncoding(encoding)) return false
+  return true
 }
 
 export function isVolatileEncoding(encoding: number): boolean {

@@ -13,6 +13,7 @@
 
 import { crc32 } from 'node:zlib'
 import { Malformed, Reader, Writer } from '../base/bytes.js'
+import { byDot } from './merge.js'
 import { conflictsOf, isVolatileEncoding } from './mode.js'
 import type { ClockEntry, Sibling, StoredObject } from './object.js'
 
@@ -24,7 +25,10 @@ const stampAt = 4
 const entryBytesMin = 13
 const siblingBytesMin = 13
 
-const scratch = new Writer(4096)
+const scratchBytes = 4096
+/** A scratch that grew beyond this for one large object is let go again. */
+const scratchBytesKept = 4 * 1024 * 1024
+const scratch = new Writer(scratchBytes)
 
 /** A fresh copy, which the object remembers. */
 export function encodeObject(object: StoredObject, keyHash: number): Uint8Array {
@@ -36,6 +40,7 @@ export function encodeObject(object: StoredObject, keyHash: number): Uint8Array 
   else encodeAny(object)
   scratch.u32(crc32(scratch.bytes.subarray(0, scratch.length), keyHash))
   object.encoded = scratch.copy()
+  if (scratch.bytes.length > scratchBytesKept) scratch.bytes = Buffer.allocUnsafeSlow(scratchBytes)
   return object.encoded
 }
 
@@ -109,24 +114,32 @@ export function decodeObject(bytes: Uint8Array, keyHash: number): StoredObject {
   if (kind !== anyKind) throw new Malformed('unknown kind of object')
   const entries = bounded(reader, entryBytesMin)
   const clock: ClockEntry[] = []
+  let last = 0
   for (let i = 0; i < entries; i++) {
-    clock.push({ actor: reader.f64(), counter: reader.varint(), time: reader.u32() })
+    const actor = actorOf(reader)
+    if (actor <= last) throw new Malformed('clock out of order')
+    clock.push({ actor, counter: counterOf(reader), time: reader.u32() })
+    last = actor
   }
   const count = bounded(reader, siblingBytesMin)
   if (count === 0) throw new Malformed('an object without siblings')
   const siblings: Sibling[] = []
-  for (let i = 0; i < count; i++) siblings.push(decodeSibling(reader, clock))
+  for (let i = 0; i < count; i++) {
+    const sibling = decodeSibling(reader, clock)
+    if (i > 0 && byDot(siblings[i - 1] as Sibling, sibling) >= 0) throw new Malformed('siblings out of order')
+    siblings.push(sibling)
+  }
   if (reader.rest !== 0) throw new Malformed('trailing bytes')
   return { clock, siblings, encoded: bytes }
 }
 
 function decodeLatest(reader: Reader, bytes: Uint8Array): StoredObject {
-  const flags = reader.u8()
+  const flags = flagsOf(reader)
   const encoding = reader.u8()
-  const stamp = reader.f64()
-  const dot = { actor: reader.f64(), counter: reader.varint() }
+  const stamp = stampOf(reader)
+  const dot = { actor: actorOf(reader), counter: counterOf(reader) }
   const time = reader.u32()
-  const expires = (flags & 2) !== 0 ? reader.f64() : 0
+  const expires = (flags & 2) !== 0 ? expiryOf(reader) : 0
   const value = reader.raw(reader.rest)
   const sibling: Sibling = { dot, stamp, expires, deleted: (flags & 1) !== 0, encoding, value }
   return { clock: [{ actor: dot.actor, counter: dot.counter, time }], siblings: [sibling], encoded: bytes }
@@ -154,14 +167,46 @@ function decodeSibling(reader: Reader, clock: readonly ClockEntry[]): Sibling {
   const at = reader.varint()
   const entry = clock[at - 1]
   if (at > 0 && entry === undefined) throw new Malformed('a dot of an unknown actor')
-  const actor = entry === undefined ? reader.f64() : entry.actor
-  const counter = reader.varint()
-  const stamp = reader.f64()
-  const flags = reader.u8()
+  const actor = entry === undefined ? actorOf(reader) : entry.actor
+  const counter = counterOf(reader)
+  const stamp = stampOf(reader)
+  const flags = flagsOf(reader)
   const encoding = reader.u8()
-  const expires = (flags & 2) !== 0 ? reader.f64() : 0
+  const expires = (flags & 2) !== 0 ? expiryOf(reader) : 0
   const value = reader.raw(reader.varint())
   return { dot: { actor, counter }, stamp, expires, deleted: (flags & 1) !== 0, encoding, value }
+}
+
+// What merges takes for granted: a number that is none (NaN) would compare with nothing, for ever.
+
+function actorOf(reader: Reader): number {
+  const actor = reader.f64()
+  if (!Number.isSafeInteger(actor) || actor < 1) throw new Malformed('an actor out of range')
+  return actor
+}
+
+function counterOf(reader: Reader): number {
+  const counter = reader.varint()
+  if (counter === 0) throw new Malformed('a counter of 0')
+  return counter
+}
+
+function stampOf(reader: Reader): number {
+  const stamp = reader.f64()
+  if (!Number.isSafeInteger(stamp) || stamp < 0) throw new Malformed('a stamp out of range')
+  return stamp
+}
+
+function flagsOf(reader: Reader): number {
+  const flags = reader.u8()
+  if (flags > 3) throw new Malformed('unknown flags')
+  return flags
+}
+
+function expiryOf(reader: Reader): number {
+  const expires = reader.f64()
+  if (!(expires > 0 && expires < Number.POSITIVE_INFINITY)) throw new Malformed('an expiry out of range')
+  return expires
 }
 
 function bounded(reader: Reader, bytesMin: number): number {

@@ -1,4 +1,6 @@
-// What a reader sees of an object: the values that live now, and the context of all it has seen.
+// What a reader sees of an object: the values that live now, and the context of all that it has seen.
+// Dynamo 4.1 and 4.4. Deleted and expired values are versions that are not shown; the context covers them,
+// so that a write with it replaces them too.
 
 import type { Millis } from '../base/units.js'
 import type { Context, Sibling, StoredObject } from './object.js'

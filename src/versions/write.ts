@@ -1,4 +1,7 @@
 // The coordinator's step: a new version that replaces exactly what its writer had seen. Dynamo 4.3 and 4.4.
+// Invariant: the clock that comes out has seen every sibling, and has every actor of a sibling; it has at most
+// `clockEntriesMax` entries unless the siblings need more. Left to the caller: a fresh dot, and a limit on
+// the number of siblings.
 
 import { limits } from '../base/limits.js'
 import type { Millis } from '../base/units.js'

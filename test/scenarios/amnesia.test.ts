@@ -18,6 +18,7 @@ import {
   nodeOf,
   preference,
   put,
+  setNetwork,
   settle,
   startWorld,
   takeDown,
@@ -162,6 +163,43 @@ describe('an end without loss', () => {
     world.runUntil(() => nodeOf(world, 1).host !== undefined)
     expect(nodeOf(world, 1).verdict).toMatchObject({ amnesia: false, since: undefined })
     for (const key of keys) expect(fetchFrom(world, 1, key)).toMatchObject({ complete: true })
+  })
+})
+
+describe('a node that catches up', () => {
+  it('asks again when a question or an answer is lost, and is whole soon after the links are (20 seeds)', () => {
+    for (let seed = 1; seed <= 20; seed++) {
+      const world = filled(200 + seed, 'os')
+      takeDown(world, [1])
+      nodeOf(world, 1).wipe()
+      world.network.cutLink(2, 1)
+      world.network.cutLink(1, 3)
+      world.start()
+      world.pass(1_000 * seed)
+      expect(world.whole).toBe(false)
+      world.network.healAll()
+      expect(
+        world.runUntil(() => world.whole, 15_000),
+        `seed ${seed}`,
+      ).toBe(true)
+      for (const key of keys) expect(textsOf(copyAt(world, 1, key))).toEqual([`value of ${key}`])
+    }
+  })
+
+  it('is whole in the end although every fifth message is lost (20 seeds)', () => {
+    for (let seed = 1; seed <= 20; seed++) {
+      const world = filled(300 + seed, 'os')
+      takeDown(world, [1])
+      nodeOf(world, 1).wipe()
+      world.start()
+      setNetwork(world, { loss: 0.2 })
+      expect(
+        world.runUntil(() => world.whole, 200_000),
+        `seed ${seed}`,
+      ).toBe(true)
+      setNetwork(world, { loss: 0 })
+      for (const key of keys) expect(textsOf(copyAt(world, 1, key))).toEqual([`value of ${key}`])
+    }
   })
 })
 

@@ -119,3 +119,36 @@ describe('the process dies at any moment', () => {
     },
   )
 })
+
+describe('threads die, the process dies, links fail and clocks jump', () => {
+  it.each([
+    { kind: 'process', level: 'os' },
+    { kind: 'power', level: 'disk' },
+  ] as const)(
+    '$kind, $level: nothing acknowledged is lost, and all nodes are whole in the end (60 seeds)',
+    (each) => {
+      for (const seed of seeds.slice(0, 60)) {
+        const world = startWorld({ seed: 5_000 + seed, nodes: 4 })
+        // Links between nodes: the supervisor's news is never lost on threads, and it tells nothing twice.
+        const nemesis = (_world: World, random: Random) => {
+          const chance = random()
+          const node = 1 + randomBelow(random, 4)
+          if (chance < 0.03 && world.nodes.get(node)?.host !== undefined) world.kill(node)
+          else if (chance < 0.04) {
+            world.crash(each.kind)
+            world.start()
+          } else if (chance < 0.1) world.network.cutLink(1 + randomBelow(random, 4), node)
+          else if (chance < 0.16) world.network.healAll()
+          else if (chance < 0.18) world.wallOffset += (random() - 0.5) * 7_200_000
+        }
+        const write = { w: 2, dw: 1, level: each.level, timeoutMs: 500 }
+        const workload = new Workload(world, { steps: 80, keys: 3, write, r: 2, nemesis, regular: true })
+        workload.run()
+        world.network.healAll()
+        settle(world)
+        expect(world.whole, `seed ${seed}`).toBe(true)
+        expect(workload.finish().lost, `seed ${seed}`).toEqual([])
+      }
+    },
+  )
+})

@@ -145,3 +145,18 @@ describe('a damaged request', () => {
     expect(values(world, 'k', { r: 3 })).toEqual(['v'])
   })
 })
+
+describe('a stamp', () => {
+  it('is a whole number, in every life of its vnode, although the wall clock is none', () => {
+    const world = startWorld({ seed: 10, nodes: 3 })
+    for (let i = 0; i < 6; i++) {
+      world.wallOffset += 0.37
+      mustPut(world, `k${i}`, 'v', { w: 3 })
+      const stamps = mustGet(world, `k${i}`, { r: 3 }).object?.siblings.map(({ stamp }) => stamp) ?? []
+      expect(stamps).toHaveLength(1)
+      for (const stamp of stamps) expect(Number.isSafeInteger(stamp)).toBe(true)
+      world.kill(1 + (i % 3))
+      world.pass(100)
+    }
+  })
+})

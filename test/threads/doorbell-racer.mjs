@@ -17,7 +17,7 @@ const random = seededRandom(1)
 const bell = new Bell(bells, self, () => setImmediate(run))
 bell.ref()
 let delay = 0
-let wasEarly = false
+let wasEarly = true
 
 function hasWork() {
   wasEarly = reader.isEmpty()

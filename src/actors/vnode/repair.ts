@@ -15,6 +15,8 @@ import { isUp, nextRequest, type Repair, type VnodeState } from './state.js'
 
 /** Pause before a peer that could not answer is asked again. */
 const retryMs = 250
+/** A page that has not come by then is asked for again: between hosts a question may be lost. */
+const answerMs = 10_000
 
 /** Called when the ring is known: nothing to do for a vnode that began whole, or that holds nothing. */
 export function beginRepair(state: VnodeState, turn: Turn): void {
@@ -30,6 +32,7 @@ export function beginRepair(state: VnodeState, turn: Turn): void {
     missing,
     after: '',
     request: 0,
+    askedAt: 0,
     outstanding: 0,
     rows: [],
     next: undefined,
@@ -40,13 +43,20 @@ export function beginRepair(state: VnodeState, turn: Turn): void {
 
 export function repairDue(state: VnodeState, turn: Turn): void {
   const repair = state.repair
-  if (repair === undefined || repair.request !== 0) return
+  if (repair === undefined) return
+  if (repair.request !== 0) {
+    // The alarm of a question: of this one when it is as old as that.
+    if (repair.outstanding > 0 || turn.now < repair.askedAt + answerMs) return
+    repair.request = 0
+  }
   const peer = choosePeer(state, repair)
   if (peer === undefined) {
     turn.after(retryMs, state.self, { type: 'repair-due' })
     return
   }
   repair.request = nextRequest(state)
+  repair.askedAt = turn.now
+  turn.after(answerMs, state.self, { type: 'repair-due' })
   turn.send(
     vnodeAddress(peer, state.self.partition),
     {
@@ -58,6 +68,7 @@ export function repairDue(state: VnodeState, turn: Turn): void {
       since: turn.catchUp?.since ?? 0,
     },
     repair.request,
+    turn.now + answerMs,
   )
 }
 

@@ -4,7 +4,7 @@
 // Invariant: `counter` is the last one issued in this incarnation; a dot (incarnation, counter) of this
 // partition is never issued twice, because the incarnation is new in every life of the node.
 
-import type { Incarnation, NodeId, RequestId } from '../../base/units.js'
+import type { Incarnation, Millis, NodeId, RequestId } from '../../base/units.js'
 import type { Address } from '../../protocol/address.js'
 import type { Envelope } from '../../protocol/envelope.js'
 import type { NodeView } from '../../protocol/life.js'
@@ -36,6 +36,8 @@ export interface Repair {
   after: string
   /** Request that is open with the first of `missing`, 0 for none. */
   request: RequestId
+  /** When it was asked. */
+  askedAt: Millis
   /** Rows of the current page that are not yet stored. */
   outstanding: number
   /** Rows of it that wait for their turn to be stored. */

@@ -20,7 +20,8 @@ export const vnodeActor: Actor<VnodeState, VnodeMessage> = {
       self: self as Address<'vnode'>,
       incarnation: turn.incarnation,
       counter: 0,
-      lastStamp: turn.stampFloor,
+      // Stamps are whole numbers; a floor that a wall clock gave need not be one.
+      lastStamp: Math.ceil(turn.stampFloor),
       ring: undefined,
       preference: [],
       nodes: [],
