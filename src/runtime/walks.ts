@@ -18,12 +18,17 @@ import type { HostPorts, HostStorage, VolatileKey } from './ports.js'
 /** Characters before the key in the row of an object. */
 const rowPrefixLength = objectRow(0, '' as Key).length
 
+/** The fewest rows that are asked for at once. */
+const rowsMin = 4
+
 export class Walks {
   private readonly ports: HostPorts
   private readonly storage: HostStorage
   private readonly journal: Journal
   private readonly hashOf: (key: Key) => number
   private readonly deliver: (envelope: Envelope) => void
+  /** About the largest row of late: decides how many are asked for at once. */
+  private rowBytes = 4096
   private readonly volatile = new Map<Partition, Set<Key>>()
 
   constructor(
@@ -64,8 +69,10 @@ export class Walks {
     const { partition } = wanted.vnode
     const from = wanted.after > wanted.prefix ? wanted.after : wanted.prefix
     const after = objectRow(partition, from as Key)
-    this.storage.store.walk(after, endOf(partition, wanted.prefix), wanted.limit, (error, rows) => {
-      if (error === undefined) this.answer(wanted, this.page(wanted, rows))
+    // So many rows that they are about a page of bytes, by what rows were like lately: rows can be large.
+    const limit = Math.min(wanted.limit, Math.max(rowsMin, Math.floor(limits.walkBytesMax / this.rowBytes)))
+    this.storage.store.walk(after, endOf(partition, wanted.prefix), limit, (error, rows) => {
+      if (error === undefined) this.answer(wanted, this.page(wanted, rows, limit))
       else this.answer(wanted, { type: 'rows-read', rows: [], next: undefined, failed: true })
       this.ports.wake()
     })
@@ -75,10 +82,15 @@ export class Walks {
     this.deliver({ to: wanted.vnode, from: wanted.vnode, request: wanted.request, deadline: 0, message })
   }
 
-  private page(wanted: RowsWanted, rows: readonly Row[]): RowsRead {
+  private page(wanted: RowsWanted, rows: readonly Row[], limit: number): RowsRead {
     const stored = new Map<Key, Uint8Array | undefined>()
-    for (const row of rows) stored.set(row.row.slice(rowPrefixLength) as Key, row.value)
-    const lastStored = rows.length < wanted.limit ? undefined : rows.at(-1)?.row.slice(rowPrefixLength)
+    let largest = 0
+    for (const { row, value } of rows) {
+      stored.set(row.slice(rowPrefixLength) as Key, value)
+      largest = Math.max(largest, value.length)
+    }
+    this.rowBytes = Math.max(largest, (this.rowBytes + largest) / 2)
+    const lastStored = rows.length < limit ? undefined : rows.at(-1)?.row.slice(rowPrefixLength)
     for (const key of this.volatileKeys(wanted, lastStored)) stored.set(key, undefined)
     const keys = [...stored.keys()].sort(byBytes)
     const page: WalkedRow[] = []

@@ -17,6 +17,8 @@ export interface Findings {
   readonly highWater: number | undefined
   /** Last batch that any other node has seen this node report. */
   readonly peersSaw: number
+  /** What the store said of damage in its log when it was opened. */
+  readonly damage?: string | undefined
   /** How the objects in memory came over from a life that ended in this process; undefined when none did. */
   readonly adopted: { readonly dropped: number; readonly wasComplete: boolean } | undefined
 }
@@ -33,7 +35,9 @@ export interface Verdict {
 export const stampMarginMs: Millis = 60_000
 
 export function assess(findings: Findings): Verdict {
-  const { newborn, meta, highWater, peersSaw, adopted } = findings
+  const { newborn, meta, highWater, peersSaw, adopted, damage } = findings
+  if (damage !== undefined)
+    return { since: 0, amnesia: true, reason: `the log of the store is damaged: ${damage}` }
   if (newborn) return { since: undefined, amnesia: false, reason: 'new cluster' }
   const known = Math.max(highWater ?? 0, peersSaw)
   if (meta === undefined) {

@@ -2,7 +2,7 @@
 // quorum), and look at what the disks hold. Nothing here decides what is right; the tests do.
 
 import { expect } from 'vitest'
-import type { Key, NodeId } from '../../src/base/units.js'
+import type { NodeId } from '../../src/base/units.js'
 import { singleAddress, supervisorThread, vnodeAddress } from '../../src/protocol/address.js'
 import type { ClientMessage, Envelope, Message } from '../../src/protocol/envelope.js'
 import type { Fetched, FetchFailed, GetAnswered } from '../../src/protocol/read.js'
@@ -187,8 +187,4 @@ export function keyLedBy(world: World, node: NodeId, prefix = 'key'): string {
 export function settle(world: World, ms = 3_000): void {
   world.runUntil(() => world.whole, 60_000)
   world.pass(ms)
-}
-
-export function asKey(text: string): Key {
-  return text as Key
 }

@@ -142,6 +142,12 @@ const table: readonly Case[] = [
     amnesia: false,
   },
   {
+    name: 'the log was damaged in its middle: everything may be missing, whatever the counts say',
+    findings: { ...dirty, damage: 'corruption: bad record' },
+    since: 0,
+    amnesia: true,
+  },
+  {
     name: 'nothing was ever flushed: everything may be missing',
     findings: { ...dirty, meta: { ...meta, flushedTo: 0 } },
     since: 0,

@@ -68,6 +68,22 @@ describe('in one thread', () => {
     expect(Atomics.load(new Int32Array(bells), 16)).toBe(0)
   })
 
+  test('who said that it was woken by something else is not rung until it sleeps again', async () => {
+    const bells = createBells()
+    let heard = 0
+    const bell = new Bell(bells, 1, () => heard++)
+    bell.sleep(idle)
+    bell.awaken()
+    ring(bells, 1)
+    await onceAnotherWasWoken(bells)
+    expect(heard).toBe(0)
+    bell.sleep(idle)
+    ring(bells, 1)
+    await onceAnotherWasWoken(bells)
+    expect(heard).toBe(1)
+    bell.close()
+  })
+
   test('a closed bell is silent', async () => {
     const bells = createBells()
     let heard = 0

@@ -19,7 +19,12 @@ function serves(cluster: LocalCluster, node: number): boolean {
 }
 
 async function crash(cluster: LocalCluster, node: number): Promise<void> {
-  await cluster.machine.control(node)?.call((control) => control.crash(), 10_000)
+  try {
+    await cluster.machine.control(node)?.call((control) => control.crash(), 10_000)
+  } catch (error) {
+    // It may be gone before it could say that it will be.
+    expect(error).toMatchObject({ code: 'node-failed' })
+  }
 }
 
 /** Errors that a put may end with when its coordinator dies. Anything else is a bug. */

@@ -97,6 +97,11 @@ export class Bell {
     if (!this.closed) this.onRing()
   }
 
+  /** Says that the thread is awake, when a timer or a disk woke it: ringing costs others a load again. */
+  awaken(): void {
+    Atomics.store(this.words, this.at, awake)
+  }
+
   /** Keeps the event loop alive, which a sleeping bell alone does not. */
   ref(): void {
     if (this.closed) return

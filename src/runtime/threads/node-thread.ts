@@ -65,6 +65,7 @@ class NodeThread {
   private highWater: (HighWater & { sync(): void; close(): void }) | undefined
   private meta: Meta | undefined
   private highWaterFound: number | undefined
+  private damage: Error | undefined
   private host: Host | undefined
   private loop: Loop | undefined
   private stopReporting: () => void = () => {}
@@ -97,10 +98,12 @@ class NodeThread {
       store = createMemoryStore((task) => setImmediate(task))
       this.highWater = memoryHighWater
     } else {
-      store = await openStore(dir)
-      const opened = openHighWater(`${dir}/high-water`)
-      this.highWaterFound = opened.last?.sequence
-      this.highWater = opened
+      const opened = await openStore(dir)
+      store = opened.store
+      this.damage = opened.damage
+      const highWater = openHighWater(`${dir}/high-water`)
+      this.highWaterFound = highWater.last?.sequence
+      this.highWater = highWater
     }
     this.store = store
     this.meta = await readMeta(store)
@@ -151,6 +154,7 @@ class NodeThread {
       meta: this.meta,
       highWater: this.highWaterFound,
       peersSaw,
+      damage: this.damage?.message,
       adopted,
     })
   }
@@ -236,11 +240,11 @@ function newIncarnation(): Incarnation {
   return (bytes.readUInt32LE(0) & 0x1f_ffff) * 0x1_0000_0000 + bytes.readUInt32LE(4) || 1
 }
 
-function openStore(dir: string): Promise<Store> {
+function openStore(dir: string): Promise<{ readonly store: Store; readonly damage: Error | undefined }> {
   return new Promise((resolve, reject) => {
-    openRocksStore(`${dir}/objects`, {}, (error, store) => {
+    openRocksStore(`${dir}/objects`, {}, (error, store, damage) => {
       if (error !== undefined || store === undefined) reject(error)
-      else resolve(store)
+      else resolve({ store, damage })
     })
   })
 }
