@@ -63,7 +63,7 @@ export interface GetResult<T> {
 }
 
 export interface WriteResult<T> {
-  /** The context of what is stored now, as the coordinator knows it. */
+  /** What the writer has seen now: its own context and this write. Never a sibling that it has not read. */
   readonly context: ContextToken
   /** Replicas that had stored the write when it was acknowledged. */
   readonly w: number

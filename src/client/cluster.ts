@@ -178,6 +178,10 @@ export class LocalCluster implements ClusterApi {
     const { message } = envelope
     if (envelope.to.kind === 'client') this.core.requests.answer(envelope)
     else if (message.type === 'spawn') void this.machine.spawn(message.node)
+    else if (message.type === 'give-up') {
+      this.machine.giveUp(message.node)
+      this.settings.log('error', `node ${message.node} is given up: it failed too often in a row`)
+    }
   }
 
   /** Begins all nodes; when it fails, nothing is left running. */

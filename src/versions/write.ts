@@ -6,7 +6,8 @@
 import { limits } from '../base/limits.js'
 import type { Millis } from '../base/units.js'
 import { byDot } from './merge.js'
-import type { Conflicts, Context, Sibling, Stamp, StoredObject } from './object.js'
+import type { Conflicts, Context, Dot, Sibling, Stamp, StoredObject } from './object.js'
+import { contextOf } from './read.js'
 import { nextStamp } from './stamp.js'
 import { advance, cut, join, seen } from './vector.js'
 
@@ -35,6 +36,24 @@ export function write(
   const present = new Set(siblings.map(({ dot }) => dot.actor))
   const clock = cut(advance(known, sibling.dot, timeSeconds), limits.clockEntriesMax, (of) => present.has(of))
   return { clock, siblings }
+}
+
+/**
+ * What the writer has seen after its write, for the answer: its own context and the new version, never a
+ * sibling that it has not read. Where a version vector cannot say that (an unread sibling is an earlier event
+ * of the same actor), it is the writer's context alone: a later write with it may leave a sibling too many,
+ * and loses none.
+ */
+export function contextAfter(object: StoredObject, context: Context | undefined, own: Dot): Context {
+  const { stamp } = contextOf(object)
+  if (object.siblings.length === 1) return { clock: object.clock, stamp }
+  const before = context?.clock ?? []
+  const time = object.clock.find((entry) => entry.actor === own.actor)?.time ?? 0
+  const after = advance(before, own, time)
+  const overreaches = object.siblings.some(
+    ({ dot }) => dot.counter !== own.counter && seen(after, dot) && !seen(before, dot),
+  )
+  return { clock: overreaches ? before : after, stamp }
 }
 
 /** A stamp later than everything that the writer, the coordinator and the stored object have seen. */

@@ -85,6 +85,7 @@ function nodeExited(state: SupervisorState, message: NodeExited, turn: Turn): vo
   life.failures.push(turn.now)
   if (life.failures.length > limits.restartsMax) {
     life.state = 'failed'
+    turn.send(singleAddress('machine', supervisorThread), { type: 'give-up', node: message.node })
   } else {
     life.state = 'down'
     const wait = Math.min(backoffMsMax, backoffMs * 2 ** (life.failures.length - 1))

@@ -19,7 +19,7 @@ import type { Sibling, StoredObject } from '../../versions/object.js'
 import { encodeObject } from '../../versions/object-codec.js'
 import { contextOf, liveSiblings } from '../../versions/read.js'
 import { stampMillis } from '../../versions/stamp.js'
-import { nextWriteStamp, write } from '../../versions/write.js'
+import { contextAfter, nextWriteStamp, write } from '../../versions/write.js'
 import { type Turn, unreadable } from '../actor.js'
 import { isUp, nextRequest, type PendingPut, type VnodeState } from './state.js'
 
@@ -158,7 +158,7 @@ function lead(
     replicas,
     generations: replicas.map((node) => state.nodes[node]?.generation ?? 0),
     level: message.level,
-    context: contextOf(object),
+    context: contextAfter(object, message.context, { actor: state.incarnation, counter: state.counter }),
     existed: hadValue,
     previous:
       message.returnPrevious && local !== undefined
