@@ -31,7 +31,12 @@ const options: readonly Option[] = [
     help: 'equal parts of the key space; fixed when DIR is made',
     default: '256',
   },
-  { name: 'memory', value: 'MIB', help: 'memory for objects on each node, in MiB, up to 4095', default: '256' },
+  {
+    name: 'memory',
+    value: 'MIB',
+    help: 'memory for objects on each node, in MiB, up to 4095',
+    default: '256',
+  },
   { name: 'value-max', value: 'BYTES', help: 'longest value accepted, up to 67108864', default: '1048576' },
   {
     name: 'host',

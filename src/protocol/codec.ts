@@ -68,6 +68,7 @@ const packedTypes: ReadonlySet<string> = new Set(
     'node-slow': 1,
     'node-brisk': 1,
     'restart-due': 1,
+    'give-up': 1,
   } satisfies Record<Packed, 1>),
 )
 

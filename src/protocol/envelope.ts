@@ -5,6 +5,7 @@ import type { ErrorCode } from '../base/errors.js'
 import type { Millis, RequestId } from '../base/units.js'
 import type { Address, Kind } from './address.js'
 import type {
+  GiveUp,
   NodeBrisk,
   NodeExited,
   NodeReady,
@@ -59,7 +60,7 @@ export type ClientMessage = PutAnswered | PutFailed | GetAnswered | GetFailed | 
 
 export type SupervisorMessage = NodeReady | NodeExited | NodeSlow | NodeBrisk | RestartDue
 
-export type MachineMessage = Spawn
+export type MachineMessage = Spawn | GiveUp
 
 export interface Protocol {
   readonly vnode: VnodeMessage

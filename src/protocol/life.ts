@@ -1,6 +1,6 @@
 // The conversation about nodes: who is up, what the ring is, and what the supervisor wants done.
 //
-//   machine --node-ready, node-exited, node-slow, node-brisk--> supervisor --spawn, fence--> machine
+//   machine --node-ready, node-exited, node-slow, node-brisk--> supervisor --spawn, give-up--> machine
 //   supervisor --nodes-changed, ring-changed--> every host
 
 import type { Millis, NodeId } from '../base/units.js'
@@ -29,6 +29,12 @@ export interface RingChanged {
 /** To the machine: begin a life of this node. */
 export interface Spawn {
   readonly type: 'spawn'
+  readonly node: NodeId
+}
+
+/** To the machine: this node failed too often and is not begun again. */
+export interface GiveUp {
+  readonly type: 'give-up'
   readonly node: NodeId
 }
 

@@ -160,6 +160,7 @@ export const generators: Generators = {
   'node-slow': fc.record({ type: fc.constant('node-slow'), node: small, silentMs: millis }),
   'node-brisk': ofNode('node-brisk'),
   'restart-due': ofNode('restart-due'),
+  'give-up': ofNode('give-up'),
 }
 
 export const messageTypes = Object.keys(generators) as Message['type'][]

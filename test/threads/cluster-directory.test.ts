@@ -45,7 +45,7 @@ describe('opened again', () => {
 
     const log = (_level: string, text: string) => lines.push(text)
     const second = await openCluster({ dir, log })
-    expect(lines.filter((line) => line.includes('closed in order'))).toHaveLength(3)
+    expect(lines.filter((line) => line.includes(': closed in order'))).toHaveLength(3)
     expect(second.status()).toMatchObject({ id, partitions: 16 })
     expect(second.status().nodes.map(({ complete, generation }) => [complete, generation])).toEqual([
       [true, 1],

@@ -208,7 +208,7 @@ describe('between threads', () => {
       Atomics.wait(words, pause, 0, 0.1)
       return false
     }
-    const count = 5_000
+    const count = 20_000
     for (let round = 1; round <= count; round++) {
       pair.writer.push(1, 1, Buffer.from('wake'), 0, 4)
       for (let tries = 1; !awaitRound(round); tries++) if (tries % 100 === 0) await turn()

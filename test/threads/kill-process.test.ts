@@ -13,7 +13,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { type Bucket, Cluster, type ClusterOptions, type GetResult, RingspunError } from '../../dist/index.js'
 import { randomBelow, seededRandom } from '../../src/base/random.js'
 import { quick, temporary, until } from './cluster-helpers.js'
-import { keyOf, valueOf } from './writer-values.mjs'
+import { keyOf, makeValue } from './writer-values.mjs'
 
 const rounds = Number(process.env['RINGSPUN_KILL_ROUNDS'] ?? 3)
 const puts = Number(process.env['RINGSPUN_KILL_PUTS'] ?? 3_000)
@@ -80,7 +80,7 @@ async function lostOf(bucket: Bucket<string>, round: number, numbers: readonly n
       bucket,
       part.map((number) => keyOf(round, number)),
     )
-    lost.push(...part.filter((number, i) => read[i]?.values[0] !== valueOf(round, number)))
+    lost.push(...part.filter((number, i) => read[i]?.values[0] !== makeValue(round, number)))
   }
   return lost
 }
@@ -111,7 +111,7 @@ describe('kill -9', () => {
       try {
         const bucket = cluster.bucket<string>('written')
         expect(await lostOf(bucket, round, numbers)).toEqual([])
-        expect(lines.filter((line) => line.includes('closed in order'))).toEqual([])
+        expect(lines.filter((line) => line.includes(': closed in order'))).toEqual([])
         await until('all nodes are whole', () => cluster.status().nodes.every(({ complete }) => complete))
         expect(await lostOf(bucket, round, numbers)).toEqual([])
       } finally {

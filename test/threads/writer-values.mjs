@@ -5,6 +5,6 @@ export function keyOf(round, number) {
   return `round ${round} put ${number}`
 }
 
-export function valueOf(round, number) {
+export function makeValue(round, number) {
   return `${number} of ${round} `.repeat(1 + ((number * 7) % 23))
 }

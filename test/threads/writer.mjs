@@ -7,7 +7,7 @@
 
 import { openSync, writeSync } from 'node:fs'
 import { Cluster } from '../../dist/index.js'
-import { keyOf, valueOf } from './writer-values.mjs'
+import { keyOf, makeValue } from './writer-values.mjs'
 
 const [dir, path, round, inFlight, putsMax, options] = process.argv.slice(2)
 const cluster = await Cluster.open({ dir, ...JSON.parse(options) })
@@ -34,7 +34,7 @@ function flush() {
 async function write() {
   while (next < Number(putsMax)) {
     const number = next++
-    await bucket.put(keyOf(round, number), valueOf(round, number), { timeout: 60_000 })
+    await bucket.put(keyOf(round, number), makeValue(round, number), { timeout: 60_000 })
     note(number)
   }
 }

@@ -64,7 +64,10 @@ export function valuesOf(object: StoredObject | undefined): string[] {
 }
 
 /** Of the ids that are known, those that no other known write had seen: what causality says must be there. */
-export function maximal(ids: ReadonlySet<string>, histories: ReadonlyMap<string, ReadonlySet<string>>): string[] {
+export function maximal(
+  ids: ReadonlySet<string>,
+  histories: ReadonlyMap<string, ReadonlySet<string>>,
+): string[] {
   const superseded = new Set<string>()
   for (const id of ids) for (const before of histories.get(id) ?? []) superseded.add(before)
   return [...ids].filter((id) => !superseded.has(id)).sort()

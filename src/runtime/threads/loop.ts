@@ -10,7 +10,9 @@ import { Bell } from './doorbell.js'
 import type { SharedState } from './shared.js'
 import type { Transport } from './transport.js'
 
-/** Pause before a mailbox that was full is tried again. */
+/** How often a mailbox that was full is tried again at once: its reader is likely to be at it. */
+const backlogTriesMax = 200
+/** Pause before it is tried again after that. */
 const backlogMs = 1
 
 export class Loop {
@@ -23,6 +25,7 @@ export class Loop {
   private timer: NodeJS.Timeout | undefined
   private timerDue: Millis = Number.POSITIVE_INFINITY
   private stopped = false
+  private backlogTries = 0
 
   constructor(
     shared: SharedState,
@@ -61,6 +64,8 @@ export class Loop {
   private readonly run = (): void => {
     this.scheduled = false
     if (this.stopped) return
+    // Who writes to this thread from here on need not ring.
+    this.bell.awaken()
     try {
       this.transport.gather(this.receive)
       this.host.step()
@@ -75,7 +80,9 @@ export class Loop {
   /** Decides when the next turn is. */
   private rest(backlog: boolean): void {
     if (this.scheduled) return
-    if (this.host.hasWork() || !this.transport.isEmpty()) return this.wake()
+    this.backlogTries = backlog ? this.backlogTries + 1 : 0
+    const tryAgain = backlog && this.backlogTries <= backlogTriesMax
+    if (tryAgain || this.host.hasWork() || !this.transport.isEmpty()) return this.wake()
     const due = this.host.nextDue() ?? Number.POSITIVE_INFINITY
     this.armTimer(backlog ? Math.min(due, now() + backlogMs) : due)
     this.bell.sleep(() => !this.transport.isEmpty())

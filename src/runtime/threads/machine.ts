@@ -185,6 +185,11 @@ export class Machine {
     void life.worker?.terminate()
   }
 
+  /** The node stays down; whoever looks at the status table can see that. */
+  giveUp(node: NodeId): void {
+    this.status.setState(node, 'failed')
+  }
+
   /** Asks a node something over its control. */
   control(node: NodeId): RemoteControl | undefined {
     return this.lives.get(node)?.control

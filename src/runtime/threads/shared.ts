@@ -3,10 +3,10 @@
 
 import { limits } from '../../base/limits.js'
 import type { NodeId } from '../../base/units.js'
-import { threadsMax } from '../../protocol/address.js'
 import { createObjectBuffer } from '../../storage/object-buffer-layout.js'
 import { createMailbox } from '../mailbox.js'
 import { createStatusTable } from '../status-table.js'
+import { createBells } from './doorbell.js'
 
 export interface SharedState {
   readonly status: SharedArrayBuffer
@@ -29,7 +29,7 @@ export function createSharedState(nodes: number, memoryBytes: number): SharedSta
   for (let node: NodeId = 1; node <= nodes; node++) memories[node] = createObjectBuffer(memoryBytes)
   return {
     status: createStatusTable(),
-    bells: new SharedArrayBuffer(4 * 16 * threadsMax),
+    bells: createBells(),
     mailboxes,
     memories,
   }

@@ -109,7 +109,11 @@ describe('clock truncation: "the oldest pair is removed from the clock"', () => 
 
   it('the threshold is the "say 10" of the paper', () => {
     expect(limits.clockEntriesMax).toBe(10)
-    expect(written(10).at(-1)?.clock.map(({ actor }) => actor)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
+    expect(
+      written(10)
+        .at(-1)
+        ?.clock.map(({ actor }) => actor),
+    ).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
   })
 
   it('after 11 coordinators the 10 newest pairs are left, the one with the oldest time is gone', () => {
@@ -135,7 +139,8 @@ describe('clock truncation: "the oldest pair is removed from the clock"', () => 
     expect(valuesOf(woken)).toEqual(['v1', 'v11'])
     const resolved = put(11, 2, 'v12', woken, contextOf(woken), 2000)
     expect(valuesOf(resolved)).toEqual(['v12'])
-    for (const older of objects.slice(1)) expect(valuesOf(merge(older, resolved, 'siblings'))).toEqual(['v12'])
+    for (const older of objects.slice(1))
+      expect(valuesOf(merge(older, resolved, 'siblings'))).toEqual(['v12'])
   })
 
   it('the pair of a value that is still there is never removed, however old', () => {
