@@ -69,6 +69,7 @@ const exitCodes: Partial<Record<ErrorCode, number>> = {
   'data-dir-invalid': 78,
   'storage-unavailable': 74,
   'storage-failed': 74,
+  unavailable: 69,
   'address-in-use': 69,
 }
 

@@ -71,7 +71,7 @@ export function readVerdict(tally: ReadTally): ReadVerdict {
   const answered = complete | incomplete
   if (countBits(complete) >= r || answered === all) return 'enough'
   const open = all & ~answered & ~failed
-  if (open !== 0 && (countBits(complete | open) >= r || (answered | open) === all)) return 'waiting'
+  if (countBits(complete | open) >= r || (answered | open) === all) return 'waiting'
   return 'lost'
 }
 

@@ -1,6 +1,7 @@
 // A bucket's own merge function, and the laws that it must keep. Replicas and readers merge in any order and
 // any number of times; a function that is not commutative, associative and idempotent gives each of them
-// another answer, for ever.
+// another answer, for ever. Dynamo 4.4 leaves the merge of siblings ("semantic reconciliation") to the
+// application; this helps it to get that right.
 
 import { isDeepStrictEqual } from 'node:util'
 import { RingspunError } from '../base/errors.js'
@@ -25,7 +26,7 @@ export function checkMerge<T>(
   const equal = options.equal ?? isDeepStrictEqual
   const demand = (law: string, left: T, right: T, of: readonly T[]) => {
     if (equal(left, right)) return
-    const shown = of.map((value) => JSON.stringify(value)).join(', ')
+    const shown = of.map(textOf).join(', ')
     throw new RingspunError('merge-invalid', `the merge function is not ${law} on ${shown}`, { law })
   }
   for (const a of samples) {
@@ -35,5 +36,13 @@ export function checkMerge<T>(
       demand('idempotent', merge(merge(a, b), b), merge(a, b), [a, b])
       for (const c of samples) demand('associative', merge(merge(a, b), c), merge(a, merge(b, c)), [a, b, c])
     }
+  }
+}
+
+function textOf(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? String(value)
+  } catch {
+    return String(value)
   }
 }

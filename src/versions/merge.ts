@@ -27,28 +27,16 @@ export function merge(
     if (hasDot(incoming.siblings, sibling.dot) || !seen(incoming.clock, sibling.dot)) siblings.push(sibling)
     else lost = true
   }
-  const kept = siblings.length
   for (const sibling of incoming.siblings) {
     if (hasDot(local.siblings, sibling.dot) || seen(local.clock, sibling.dot)) continue
     siblings.push(sibling)
     gained = true
   }
   if (!lost && !gained && clock === local.clock) return local
-  if (
-    clock === incoming.clock &&
-    siblings.length === incoming.siblings.length &&
-    isSame(siblings, kept, incoming)
-  ) {
-    return incoming
-  }
+  // Where `incoming` has seen everything, whatever stayed is one of its own.
+  if (clock === incoming.clock && siblings.length === incoming.siblings.length) return incoming
   if (gained) siblings.sort(byDot)
   return { clock, siblings }
-}
-
-/** Every sibling that stayed is one of `incoming`'s. */
-function isSame(siblings: readonly Sibling[], kept: number, incoming: StoredObject): boolean {
-  for (let i = 0; i < kept; i++) if (!hasDot(incoming.siblings, (siblings[i] as Sibling).dot)) return false
-  return true
 }
 
 function mergeLatest(local: StoredObject | undefined, incoming: StoredObject): StoredObject {

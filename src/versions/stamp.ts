@@ -6,10 +6,12 @@ import type { Millis } from '../base/units.js'
 import type { Stamp } from './object.js'
 
 const perMilli = 2048
+/** The end of the year 2099: a wall clock that is far off must not use up the numbers below 2^53 (the year 2109). */
+const wallMax: Millis = 4_102_444_800_000
 
-/** A stamp later than `last`, at the wall clock's time or after it. */
+/** A stamp later than `last`, at the wall clock's time (as far as `wallMax`) or after it. */
 export function nextStamp(last: Stamp, wall: Millis): Stamp {
-  return Math.max(Math.floor(wall) * perMilli, last + 1)
+  return Math.max(Math.floor(Math.min(wall, wallMax)) * perMilli, last + 1)
 }
 
 /** The wall-clock part. */

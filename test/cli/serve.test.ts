@@ -79,13 +79,15 @@ describe('serving', () => {
     const first = await serve('--dir', dir, ...few)
     const connection = await Connection.open(first.port)
     const acknowledged: number[] = []
-    const told = Array.from({ length: 5_000 }, async (_, number) => {
-      await connection.say('SET', `k${number}`, `v${number}`)
-      acknowledged.push(number)
-    })
+    const told = Promise.allSettled(
+      Array.from({ length: 5_000 }, async (_, number) => {
+        await connection.say('SET', `k${number}`, `v${number}`)
+        acknowledged.push(number)
+      }),
+    )
     while (acknowledged.length < 500) await new Promise((resolve) => setTimeout(resolve, 2))
     await first.end('SIGKILL')
-    await Promise.allSettled(told)
+    await told
 
     const second = await serve('--dir', dir)
     const again = await Connection.open(second.port)

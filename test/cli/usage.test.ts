@@ -62,7 +62,7 @@ describe('64 and a sentence', () => {
     ['serve --nodes 65', '--nodes is a whole number from 1 to 64, got 65'],
     ['serve --nodes 1.5', '--nodes is a whole number from 1 to 64, got 1.5'],
     ['serve --partitions 65537', '--partitions is a whole number from 1 to 65536, got 65537'],
-    ['serve --memory 1', '--memory is a whole number from 4 to 65536, got 1'],
+    ['serve --memory 1', '--memory is a whole number from 4 to 4095, got 1'],
     ['serve --value-max 67108865', '--value-max is a whole number from 1 to 67108864'],
     ['serve --durability ram', '--durability is one of memory, os, disk, got ram'],
     ['serve --nodes 3 --n 4 --dir /nonexistent/x', '1 <= n <= nodes = 3, got number 4'],

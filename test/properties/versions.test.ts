@@ -6,10 +6,11 @@ import { describe, expect, it } from 'vitest'
 import { randomBelow, seededRandom } from '../../src/base/random.js'
 import { merge } from '../../src/versions/merge.js'
 import { conflictsOf } from '../../src/versions/mode.js'
-import type { Conflicts, StoredObject } from '../../src/versions/object.js'
+import type { ClockEntry, Conflicts, StoredObject } from '../../src/versions/object.js'
 import { encodeObject } from '../../src/versions/object-codec.js'
 import { contextOf, sameObject } from '../../src/versions/read.js'
 import { covers, seen } from '../../src/versions/vector.js'
+import { made } from '../versions/arbitrary.js'
 import { maximal, Replica, type Seen } from '../versions/replicas.js'
 
 interface Step {
@@ -36,7 +37,11 @@ class World {
   /** Every object that any replica has ever held. */
   readonly states: StoredObject[] = []
 
-  constructor(count: number, conflicts: Conflicts) {
+  private readonly goOn: boolean
+
+  /** With `goOn` writers go on with the contexts that puts answer, too. */
+  constructor(count: number, conflicts: Conflicts, goOn = false) {
+    this.goOn = goOn
     this.replicas = Array.from({ length: count }, (_, index) => new Replica(index + 1, conflicts))
   }
 
@@ -48,7 +53,8 @@ class World {
       const context = contexts[other % contexts.length]
       const id = `w${histories.size}`
       histories.set(id, context?.ids ?? new Set())
-      subject.put(id, context, wall)
+      const after = subject.put(id, context, wall)
+      if (this.goOn) contexts.push(after)
     } else if (type === 'hear') {
       subject.hear(replicas[other % replicas.length] as Replica)
     } else {
@@ -157,6 +163,49 @@ describe.each(modes)('merge is a least upper bound (%s)', (mode) => {
   })
 })
 
+describe.each(modes)('the laws hold for any objects, even such as no history leads to (%s)', (mode) => {
+  // Few events, so that they meet; what an event wrote, and when, is a function of it.
+  const dot = fc.record({ actor: fc.integer({ min: 1, max: 4 }), counter: fc.integer({ min: 1, max: 3 }) })
+  const stampOf = (actor: number, counter: number) => ((actor * 7 + counter * 5) % 11) * 2_048_000
+  const counters = fc
+    .tuple(fc.nat(3), fc.nat(3), fc.nat(3), fc.nat(3))
+    .filter((all) => all.some((each) => each > 0))
+  const any: fc.Arbitrary<StoredObject> = fc
+    .tuple(
+      counters,
+      fc.uniqueArray(dot, { selector: ({ actor, counter }) => actor * 10 + counter }),
+      fc.nat(),
+    )
+    .map(([all, dots, pick]) => {
+      const clock = all.flatMap((counter, index) =>
+        counter === 0 ? [] : [{ actor: index + 1, counter, time: stampOf(index + 1, counter) / 2_048_000 }],
+      )
+      const present = dots.filter((each) => seen(clock, each))
+      const { actor, counter } = clock[pick % clock.length] as ClockEntry
+      const chosen = present.length > 0 ? present : [{ actor, counter }]
+      chosen.sort((a, b) => a.actor - b.actor || a.counter - b.counter)
+      const siblings = chosen.map((each) =>
+        made(each.actor, each.counter, { stamp: stampOf(each.actor, each.counter) }),
+      )
+      // With last-write-wins nothing else is ever stored.
+      return mode === 'siblings' ? { clock, siblings } : merge(undefined, { clock, siblings }, mode)
+    })
+
+  it('commutative, associative, idempotent', () => {
+    fc.assert(
+      fc.property(any, any, any, (a, b, c) => {
+        const both = merge(a, b, mode)
+        expectSame(both, merge(b, a, mode))
+        expectSame(merge(both, c, mode), merge(a, merge(b, c, mode), mode))
+        expect(merge(a, a, mode)).toBe(a)
+        expect(merge(both, a, mode)).toBe(both)
+        expectSame(merge(a, both, mode), both)
+      }),
+      { numRuns: 1000 },
+    )
+  })
+})
+
 describe('causal histories', () => {
   it('siblings are exactly the writes that no known write had seen: none more, none less', () => {
     let concurrent = 0
@@ -237,6 +286,40 @@ describe('causal histories', () => {
 function snapshot(replica: Replica): { readonly ids: ReadonlySet<string>; readonly values: string[] } {
   return { ids: replica.ids, values: replica.values() }
 }
+
+describe('the context that a put answers', () => {
+  it('never replaces a value that its writer neither read nor wrote', () => {
+    let spared = 0
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 2, max: 6 }),
+        fc.array(step, { minLength: 1, maxLength: 80, size: 'max' }),
+        (count, steps) => {
+          const made = new World(count, 'siblings', true)
+          for (const each of steps) {
+            const { ids, values } = snapshot(made.run(each))
+            const due = maximal(ids, made.histories)
+            expect(values).toEqual(expect.arrayContaining(due))
+            spared += values.length - due.length
+          }
+        },
+      ),
+      { numRuns: 300 },
+    )
+    expect(spared, 'no put met an unread event of its own coordinator').toBeGreaterThan(0)
+  })
+
+  it('is enough to go on with: a writer alone never meets itself', () => {
+    const random = seededRandom(3)
+    const replicas = [new Replica(1), new Replica(2), new Replica(3)]
+    let context: Seen | undefined
+    for (let i = 0; i < 200; i++) {
+      const coordinator = replicas[randomBelow(random, 3)] as Replica
+      context = coordinator.put(`w${i}`, context)
+      expect(coordinator.values()).toEqual([`w${i}`])
+    }
+  })
+})
 
 describe('sibling explosion', () => {
   it('two interleaved writers have two siblings at most, for 10,000 rounds through three coordinators', () => {

@@ -26,9 +26,9 @@ function codeOf(token: unknown, hash: number, key: readonly [number, number] = s
 }
 
 /** A token with a right signature over whatever the writer was told. */
-function signed(fill: (writer: Writer) => void): string {
+function signed(write: (writer: Writer) => void): string {
   const writer = new Writer()
-  fill(writer)
+  write(writer)
   const key = Buffer.alloc(8)
   key.writeUInt32LE(secret[0], 0)
   key.writeUInt32LE(secret[1], 4)
@@ -37,17 +37,22 @@ function signed(fill: (writer: Writer) => void): string {
   return Buffer.concat([body, signature]).toString('base64url')
 }
 
-function header(writer: Writer, entries: number, stamp = 1): void {
+/** Writes a context for the hash 5: `entries` says how many there are, `pairs` which. */
+function fill(
+  writer: Writer,
+  entries: number,
+  pairs: readonly (readonly [number, number])[],
+  stamp = 1,
+): void {
   writer.u8(1)
   writer.u32(5)
   writer.f64(stamp)
   writer.varint(entries)
-}
-
-function entry(writer: Writer, actor: number, counter: number): void {
-  writer.f64(actor)
-  writer.varint(counter)
-  writer.u32(0)
+  for (const [actor, counter] of pairs) {
+    writer.f64(actor)
+    writer.varint(counter)
+    writer.u32(0)
+  }
 }
 
 describe('a context', () => {
@@ -117,26 +122,37 @@ describe('a context with a right signature over nonsense is invalid, never taken
   it.each<[string, (writer: Writer) => void]>([
     ['nothing', () => {}],
     ['another version', (writer) => writer.u8(2)],
-    ['a stamp that is no number', (writer) => header(writer, 0, Number.NaN)],
-    ['a negative stamp', (writer) => header(writer, 0, -1)],
-    ['entries that are not there', (writer) => header(writer, 3)],
-    ['too many entries', (writer) => header(writer, 2 ** 40)],
-    ['bytes behind its end', (writer) => (header(writer, 0), writer.u8(0))],
-    ['a counter of 0', (writer) => (header(writer, 1), entry(writer, 1, 0))],
-    ['a counter beyond 2^53', (writer) => (header(writer, 1), entry(writer, 1, 2 ** 53))],
-    ['an actor of 0', (writer) => (header(writer, 1), entry(writer, 0, 1))],
-    ['an actor that is no number', (writer) => (header(writer, 1), entry(writer, Number.NaN, 1))],
-    ['an actor twice', (writer) => (header(writer, 2), entry(writer, 1, 1), entry(writer, 1, 2))],
-    ['actors out of order', (writer) => (header(writer, 2), entry(writer, 2, 1), entry(writer, 1, 1))],
-  ])('%s', (_name, fill) => {
-    expect(codeOf(signed(fill), 5)).toBe('context-invalid')
+    ['a stamp that is no number', (writer) => fill(writer, 0, [], Number.NaN)],
+    ['a negative stamp', (writer) => fill(writer, 0, [], -1)],
+    ['entries that are not there', (writer) => fill(writer, 3, [])],
+    ['too many entries', (writer) => fill(writer, 2 ** 40, [])],
+    ['bytes behind its end', (writer) => fill(writer, 0, [[1, 1]])],
+    ['a counter of 0', (writer) => fill(writer, 1, [[1, 0]])],
+    ['a counter beyond 2^53', (writer) => fill(writer, 1, [[1, 2 ** 53]])],
+    ['an actor of 0', (writer) => fill(writer, 1, [[0, 1]])],
+    ['an actor that is no number', (writer) => fill(writer, 1, [[Number.NaN, 1]])],
+    [
+      'an actor twice',
+      (writer) =>
+        fill(writer, 2, [
+          [1, 1],
+          [1, 2],
+        ]),
+    ],
+    [
+      'actors out of order',
+      (writer) =>
+        fill(writer, 2, [
+          [2, 1],
+          [1, 1],
+        ]),
+    ],
+  ])('%s', (_name, nonsense) => {
+    expect(codeOf(signed(nonsense), 5)).toBe('context-invalid')
   })
 
   it('the same by hand, done right, is taken', () => {
-    const token = signed((writer) => {
-      header(writer, 1)
-      entry(writer, 1, 1)
-    })
+    const token = signed((writer) => fill(writer, 1, [[1, 1]]))
     expect(decodeContext(token, 5, secret)).toEqual({ clock: [{ actor: 1, counter: 1, time: 0 }], stamp: 1 })
   })
 })

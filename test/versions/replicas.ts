@@ -6,7 +6,7 @@ import { merge } from '../../src/versions/merge.js'
 import { withMode } from '../../src/versions/mode.js'
 import type { Conflicts, Context, Sibling, StoredObject } from '../../src/versions/object.js'
 import { contextOf } from '../../src/versions/read.js'
-import { nextWriteStamp, write } from '../../src/versions/write.js'
+import { contextAfter, nextWriteStamp, write } from '../../src/versions/write.js'
 
 /** What a reader took home: the context, and for the oracle the ids that it covers. */
 export interface Seen {
@@ -28,8 +28,8 @@ export class Replica {
     this.conflicts = conflicts
   }
 
-  /** Coordinates a put of `id`; `wall` may be as wrong as it likes. */
-  put(id: string, seen?: Seen, wall = 1_700_000_000_000): void {
+  /** Coordinates a put of `id` and answers what its writer has seen then; `wall` may be as wrong as it likes. */
+  put(id: string, seen?: Seen, wall = 1_700_000_000_000): Seen {
     this.lastStamp = nextWriteStamp(this.object, seen?.context, this.lastStamp, wall)
     const sibling: Sibling = {
       dot: { actor: this.actor, counter: ++this.counter },
@@ -42,6 +42,8 @@ export class Replica {
     this.object = write(this.object, seen?.context, sibling, this.conflicts, Math.floor(wall / 1000))
     for (const each of seen?.ids ?? []) this.ids.add(each)
     this.ids.add(id)
+    const context = contextAfter(this.object, seen?.context, sibling.dot)
+    return { context, ids: new Set([...(seen?.ids ?? []), id]) }
   }
 
   hear(other: Replica): void {
