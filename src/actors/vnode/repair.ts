@@ -33,6 +33,7 @@ export function beginRepair(state: VnodeState, turn: Turn): void {
     after: '',
     request: 0,
     askedAt: 0,
+    generation: 0,
     outstanding: 0,
     rows: [],
     next: undefined,
@@ -56,6 +57,7 @@ export function repairDue(state: VnodeState, turn: Turn): void {
   }
   repair.request = nextRequest(state)
   repair.askedAt = turn.now
+  repair.generation = state.nodes[peer]?.generation ?? 0
   turn.after(answerMs, state.self, { type: 'repair-due' })
   turn.send(
     vnodeAddress(peer, state.self.partition),
@@ -141,9 +143,15 @@ function walkFailedNow(state: VnodeState, repair: Repair, turn: Turn): void {
   turn.after(retryMs, state.self, { type: 'repair-due' })
 }
 
-/** The peer that was asked may be gone: ask again, or another. */
+/**
+ * The peer that was asked may be gone: ask again, or another. One that is only slow is waited for: to ask it
+ * anew at each change of pace would make it slower, and no answer would ever be the one that is expected.
+ */
 export function repairPeersChanged(state: VnodeState, turn: Turn): void {
   const repair = state.repair
   if (repair === undefined || repair.outstanding > 0) return
-  if (repair.request !== 0) walkFailedNow(state, repair, turn)
+  if (repair.request === 0) return
+  const peer = repair.missing[0] as NodeId
+  if (isUp(state, peer) && state.nodes[peer]?.generation === repair.generation) return
+  walkFailedNow(state, repair, turn)
 }

@@ -36,8 +36,9 @@ export interface Repair {
   after: string
   /** Request that is open with the first of `missing`, 0 for none. */
   request: RequestId
-  /** When it was asked. */
+  /** When it was asked, and in which of its lives: a later one means that the question is lost. */
   askedAt: Millis
+  generation: number
   /** Rows of the current page that are not yet stored. */
   outstanding: number
   /** Rows of it that wait for their turn to be stored. */
