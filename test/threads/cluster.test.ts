@@ -2,20 +2,37 @@
 // quorums per request, walks, the status. Both routings answer the same (Dynamo 4.5: by the client, or by
 // any node).
 
-import { describe, expect, test } from 'vitest'
-import type { ClusterOptions } from '../../dist/index.js'
-import { all, openCluster, temporary, textOf } from './cluster-helpers.js'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { Cluster, type ClusterOptions } from '../../dist/index.js'
+import { all, quick, textOf } from './cluster-helpers.js'
 
-const kinds: readonly (readonly [string, () => ClusterOptions])[] = [
-  ['in a directory, led by the client', () => ({ dir: temporary() })],
-  ['in a directory, led by nodes', () => ({ dir: temporary(), routing: 'server' })],
-  ['in memory, led by the client', () => ({})],
-  ['in memory, led by nodes', () => ({ routing: 'server' })],
-]
+const kinds: readonly (readonly [string, { readonly stored: boolean } & Pick<ClusterOptions, 'routing'>])[] =
+  [
+    ['in a directory, led by the client', { stored: true, routing: 'client' }],
+    ['in a directory, led by nodes', { stored: true, routing: 'server' }],
+    ['in memory, led by the client', { stored: false, routing: 'client' }],
+    ['in memory, led by nodes', { stored: false, routing: 'server' }],
+  ]
 
-describe.each(kinds)('a cluster %s', (_name, options) => {
+describe.each(kinds)('a cluster %s', (_name, { stored, routing }) => {
+  let cluster: Cluster
+  let dir: string
+
+  // One for all tests of a kind: each has a bucket of its own. Values of 16 MiB want memory.
+  beforeAll(async () => {
+    dir = mkdtempSync(join(tmpdir(), 'ringspun-test-'))
+    const options = { ...quick, ...(stored ? { dir } : {}), routing: routing ?? 'client' }
+    cluster = await Cluster.open({ ...options, memory: 256 * 1024 * 1024, valueBytesMax: 16_777_216 })
+  })
+  afterAll(async () => {
+    await cluster.close()
+    rmSync(dir, { recursive: true })
+  })
+
   test('puts, gets, deletes', async () => {
-    const cluster = await openCluster(options())
     const bucket = cluster.bucket<unknown>('things')
     const absent = await bucket.get('k')
     expect([absent.values, absent.value, absent.context, absent.expiresAt]).toEqual([
@@ -42,7 +59,6 @@ describe.each(kinds)('a cluster %s', (_name, options) => {
   })
 
   test('keeps concurrent values apart until somebody merges them', async () => {
-    const cluster = await openCluster(options())
     const carts = cluster.bucket<string[]>('carts')
     const { context } = await carts.put('c', ['soap'])
     await carts.put('c', ['soap', 'towel'], { context })
@@ -61,7 +77,6 @@ describe.each(kinds)('a cluster %s', (_name, options) => {
   })
 
   test('deletes no more than was seen', async () => {
-    const cluster = await openCluster(options())
     const bucket = cluster.bucket<string>('unseen')
     const seen = await bucket.put('k', 'seen')
     await bucket.put('k', 'not seen')
@@ -74,7 +89,6 @@ describe.each(kinds)('a cluster %s', (_name, options) => {
   })
 
   test('keeps the last write only, where it was told to', async () => {
-    const cluster = await openCluster(options())
     const bucket = cluster.bucket<string>('last', { conflicts: 'last-write-wins' })
     for (const value of ['one', 'two', 'three']) await bucket.put('k', value)
     expect((await bucket.get('k', { r: 3 })).values).toEqual(['three'])
@@ -90,7 +104,6 @@ describe.each(kinds)('a cluster %s', (_name, options) => {
   })
 
   test('lets values expire, sooner, later or never', async () => {
-    const cluster = await openCluster(options())
     const bucket = cluster.bucket<string>('expiring', { conflicts: 'last-write-wins' })
     const later = Date.now() + 3_600_000
     await bucket.put('k', 'v', { expiresAt: later })
@@ -110,7 +123,6 @@ describe.each(kinds)('a cluster %s', (_name, options) => {
   })
 
   test('writes under a condition once, whoever comes first', async () => {
-    const cluster = await openCluster(options())
     const bucket = cluster.bucket<number>('locks')
     await expect(bucket.put('l', 0, { condition: 'present' })).rejects.toMatchObject({
       code: 'condition-failed',
@@ -124,7 +136,6 @@ describe.each(kinds)('a cluster %s', (_name, options) => {
   })
 
   test('answers many at once in their order, and walks over all', async () => {
-    const cluster = await openCluster(options())
     const bucket = cluster.bucket<number>('many')
     const keys = Array.from({ length: 1000 }, (_, i) => `key ${i}`)
     const written = await bucket.putMany(keys.map((key, i) => [key, i] as const))
@@ -154,7 +165,6 @@ describe.each(kinds)('a cluster %s', (_name, options) => {
   })
 
   test('takes values of 1 MiB, and of 16 MiB when it was told so', async () => {
-    const cluster = await openCluster({ ...options(), memory: 256 * 1024 * 1024, valueBytesMax: 16_777_216 })
     const bucket = cluster.bucket<Uint8Array>('large')
     for (const bytes of [1024 * 1024, 16 * 1024 * 1024]) {
       const value = Buffer.alloc(bytes, 'ringspun')
@@ -170,7 +180,6 @@ describe.each(kinds)('a cluster %s', (_name, options) => {
   })
 
   test('takes r, w and timeouts per request', async () => {
-    const cluster = await openCluster(options())
     const bucket = cluster.bucket<string>('quorums')
     for (const w of [1, 2, 3]) {
       const written = await bucket.put(`w${w}`, 'v', { w, dw: 0, timeout: 10_000 })
@@ -180,7 +189,6 @@ describe.each(kinds)('a cluster %s', (_name, options) => {
   })
 
   test('says how it is', async () => {
-    const cluster = await openCluster(options())
     const bucket = cluster.bucket('counted')
     await bucket.putMany(Array.from({ length: 60 }, (_, i) => [`k${i}`, i] as const))
     const status = cluster.status()

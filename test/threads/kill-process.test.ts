@@ -112,7 +112,9 @@ describe('kill -9', () => {
         const bucket = cluster.bucket<string>('written')
         expect(await lostOf(bucket, round, numbers)).toEqual([])
         expect(lines.filter((line) => line.includes(': closed in order'))).toEqual([])
-        await until('all nodes are whole', () => cluster.status().nodes.every(({ complete }) => complete))
+        const whole = () => cluster.status().nodes.every(({ complete }) => complete)
+        // Every row of late is sent again by both peers: more rows, more time.
+        await until('all nodes are whole', whole, 30_000 + puts * 2)
         expect(await lostOf(bucket, round, numbers)).toEqual([])
       } finally {
         await cluster.close()
