@@ -67,6 +67,7 @@ async function readAll(bucket: Bucket<string>, keys: readonly string[]): Promise
       return await bucket.getMany(keys, { r: 2, timeout: 60_000 })
     } catch (error) {
       if (!(error instanceof RingspunError) || error.outcome !== 'refused') throw error
+      await new Promise((resolve) => setTimeout(resolve, 20))
     }
   }
 }

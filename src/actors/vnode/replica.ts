@@ -36,7 +36,7 @@ export function replicate(state: VnodeState, envelope: Envelope, message: Replic
   // An unreadable copy is replaced by the good one that came: what it may have held besides is with the
   // other replicas, and the clock that came has not seen it, so repair brings it back.
   const local = found === unreadable ? undefined : found
-  const merged = merge(local, incoming, conflictsOf(incoming))
+  const merged = merge(local, incoming, conflictsOf(incoming, local))
   const level = isVolatile(incoming) ? 'memory' : message.level
   if (merged !== local) turn.put(state.self.partition, message.key, message.hash, merged, level)
   else if (level !== 'memory') turn.persist(state.self.partition, message.key, message.hash, level)
