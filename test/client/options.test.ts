@@ -125,7 +125,7 @@ describe('buckets', () => {
     async (name) => {
       const bucket = cluster.bucket<string>(name, { r: 1 })
       await bucket.put('k', `in ${name}`)
-      expect((await bucket.get('k')).values).toEqual([`in ${name}`])
+      expect((await bucket.get('k', { r: 2 })).values).toEqual([`in ${name}`])
       expect(bucket.properties.r).toBe(1)
       expect(cluster.buckets().filter((known) => known.name === name)).toHaveLength(1)
     },
