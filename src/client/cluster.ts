@@ -102,6 +102,7 @@ export class LocalCluster implements ClusterApi {
       outside: (envelope) => this.outside(envelope),
       wake: () => this.loop.wake(),
       fatal: () => {},
+      heard: () => {},
       life: { incarnation: 0, stampFloor: 0, catchUp: undefined, volatile: [] },
       storage: undefined,
       peers: () => [],
@@ -188,12 +189,20 @@ export class LocalCluster implements ClusterApi {
   async start(): Promise<void> {
     try {
       await this.machine.openAll()
-      // Whoever is told sends only after: mailboxes keep order, so the nodes know by then as well.
-      while (this.host.nodesUp < this.ring.nodes.length) await new Promise((resolve) => setImmediate(resolve))
+      while (!this.everybodyKnows()) await new Promise((resolve) => setImmediate(resolve))
     } catch (error) {
       await this.abandon()
       throw error
     }
+  }
+
+  /** True when every thread knows that all nodes are up: before that a request could be refused for no reason. */
+  private everybodyKnows(): boolean {
+    const { view } = this.host
+    const { nodes } = this.ring
+    const up = view?.nodes.filter(({ state }) => state === 'up' || state === 'slow') ?? []
+    if (view === undefined || up.length < nodes.length) return false
+    return nodes.every((node) => this.machine.status.counter(node, 'view') >= view.version)
   }
 
   private async abandon(): Promise<void> {

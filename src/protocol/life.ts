@@ -18,6 +18,8 @@ export interface NodeView {
 
 export interface NodesChanged {
   readonly type: 'nodes-changed'
+  /** Counts what the supervisor says, from 1: an older word that comes later is not heard. 0: found at birth. */
+  readonly version: number
   readonly nodes: readonly NodeView[]
 }
 

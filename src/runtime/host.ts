@@ -97,9 +97,9 @@ export class Host {
     return this.inbox.length > 0 || (this.aside?.ready ?? false)
   }
 
-  /** Nodes that this thread has been told are up. */
-  get nodesUp(): number {
-    return this.nodes?.nodes.filter(({ state }) => state === 'up' || state === 'slow').length ?? 0
+  /** What this thread was told last about the nodes. */
+  get view(): NodesChanged | undefined {
+    return this.nodes
   }
 
   /** Messages that wait. */
@@ -205,6 +205,10 @@ export class Host {
   private tellActors(envelope: Envelope<NodesChanged | RingChanged>): void {
     const { message } = envelope
     const { turn } = this
+    if (message.type === 'nodes-changed') {
+      if (this.nodes !== undefined && message.version < this.nodes.version) return
+      this.ports.heard(message.version)
+    }
     if (message.type === 'ring-changed') {
       if (this.ring === undefined) this.walks?.restore(this.ports.life.volatile, message.ring)
       this.ring = message

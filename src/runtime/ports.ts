@@ -79,6 +79,8 @@ export interface HostPorts {
   readonly wake: () => void
   /** The store failed: this life must end. */
   readonly fatal: (error: Error) => void
+  /** The host has heard the supervisor's word of this version, and everything it does from here on knows it. */
+  readonly heard: (version: number) => void
   readonly life: Life
   readonly storage: HostStorage | undefined
   /** The last batch that each node has reported, by node number: kept for them in case they forget. */

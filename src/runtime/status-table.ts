@@ -24,6 +24,7 @@ const wordsPerThread = 16
 const counterNames = [
   'incarnation',
   'ringEpoch',
+  'view',
   'beat',
   'beats',
   'loopDelayMs',
@@ -102,6 +103,18 @@ export class StatusTable {
 
   setComplete(thread: NodeId, complete: boolean): void {
     Atomics.store(this.words, thread * wordsPerThread + completeWord, complete ? 1 : 0)
+  }
+
+  /** Threads that are up, or were when last looked at, and their lives. */
+  living(): { readonly node: NodeId; readonly generation: number }[] {
+    const all: { node: NodeId; generation: number }[] = []
+    for (let node = 1; node < threadsMax; node++) {
+      const state = this.state(node)
+      const generation = this.generation(node)
+      if ((state === 'up' || state === 'slow') && this.isAlive(node, generation))
+        all.push({ node, generation })
+    }
+    return all
   }
 
   beat(thread: NodeId, now: Millis): void {

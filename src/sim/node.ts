@@ -148,6 +148,7 @@ export class SimNode {
       fatal: (error) => {
         if (current()) world.died(this, error.message)
       },
+      heard: () => {},
       life: {
         incarnation,
         stampFloor,

@@ -62,7 +62,7 @@ function describeMessage(message: Message): string {
     case 'walked':
       return `walked ${message.rows.length} rows${message.complete ? '' : ' incomplete'}`
     case 'nodes-changed':
-      return `nodes-changed ${message.nodes.map((view) => `${view.node}:${view.state}:${view.generation}`).join(' ')}`
+      return `nodes-changed ${message.version} ${message.nodes.map((view) => `${view.node}:${view.state}:${view.generation}`).join(' ')}`
     default:
       return 'code' in message ? `${message.type} ${message.code}` : message.type
   }

@@ -111,6 +111,7 @@ export class World implements SimNodeWorld {
       fatal: () => {},
       life: { incarnation: 0, stampFloor: 0, catchUp: undefined, volatile: [] },
       storage: undefined,
+      heard: () => {},
       peers: () => [],
     }
   }

@@ -142,6 +142,7 @@ export const generators: Generators = {
   'repair-due': bare('repair-due'),
   'nodes-changed': fc.record({
     type: fc.constant('nodes-changed'),
+    version: u32,
     nodes: fc.array(
       fc.record({ node: small, state: fc.constantFrom('up', 'slow', 'down', 'failed'), generation: u32 }),
       { maxLength: 6 },

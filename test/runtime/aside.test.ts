@@ -60,7 +60,7 @@ function bench(): Bench {
   const self = singleAddress('host', 1)
   const tell = (message: Message) => host.receive({ to: self, from: self, request: 0, deadline: 0, message })
   tell({ type: 'ring-changed', ring })
-  tell({ type: 'nodes-changed', nodes: [{ node: 1, state: 'up', generation: 1 }] })
+  tell({ type: 'nodes-changed', version: 1, nodes: [{ node: 1, state: 'up', generation: 1 }] })
   const turn = () => {
     do host.step()
     while (host.hasWork())

@@ -139,6 +139,7 @@ export function handDriven(
     fatal: (error) => void fatal.push(error),
     life: { incarnation: 77, stampFloor: 0, catchUp: undefined, volatile: [], ...options.life },
     storage,
+    heard: () => {},
     peers: () => [0, 3, 4],
   }
   const driven: HandDriven = { ports, storage, store, memory, clock, posted, outside, fatal, marks, wakes: 0 }

@@ -46,7 +46,7 @@ function bench(post: (envelope: Envelope) => Posted = () => 'sent'): Bench {
   const self = singleAddress('host', 1)
   say(self, self, { type: 'ring-changed', ring })
   const nodes = [1, 2].map((node) => ({ node, state: 'up', generation: 1 }) as const)
-  say(self, self, { type: 'nodes-changed', nodes })
+  say(self, self, { type: 'nodes-changed', version: 1, nodes })
   run()
   return { host, outside: driven.outside, posted: driven.posted, clock: driven.clock, say, run }
 }
@@ -141,5 +141,26 @@ describe('a turn', () => {
     const order = posted.map(({ request }) => request)
     expect(order).toEqual([...order].sort((a, b) => a - b))
     expect(host.hasWork()).toBe(false)
+  })
+})
+
+describe('news of the nodes', () => {
+  it('that come late are not heard', () => {
+    const { say, run, outside } = bench(() => 'sent')
+    const self = singleAddress('host', 1)
+    const view = (version: number, state: 'up' | 'down') =>
+      say(self, self, {
+        type: 'nodes-changed',
+        version,
+        nodes: [
+          { node: 1, state: 'up', generation: 1 },
+          { node: 2, state, generation: 1 },
+        ],
+      })
+    view(3, 'down')
+    view(2, 'up')
+    say(here, client, get)
+    run()
+    expect(outside).toMatchObject([{ message: { type: 'get-failed', code: 'unavailable' } }])
   })
 })

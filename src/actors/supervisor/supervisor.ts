@@ -21,6 +21,8 @@ interface NodeLife {
 
 export interface SupervisorState {
   readonly nodes: Map<NodeId, NodeLife>
+  /** Of what was told last. */
+  version: number
 }
 
 /** The first wait before a restart; doubles with each failure in the window, up to `backoffMsMax`. */
@@ -29,7 +31,7 @@ const backoffMsMax = 5_000
 
 export const supervisorActor: Actor<SupervisorState, SupervisorMessage> = {
   start(): SupervisorState {
-    return { nodes: new Map() }
+    return { nodes: new Map(), version: 0 }
   },
 
   reads(): Key | undefined {
@@ -125,7 +127,7 @@ function changeState(state: SupervisorState, node: NodeId, from: NodeState, to: 
 function tellAll(state: SupervisorState, turn: Turn): void {
   const nodes: NodeView[] = []
   for (const [node, life] of state.nodes) nodes.push({ node, state: life.state, generation: life.generation })
-  const message = { type: 'nodes-changed', nodes } as const
+  const message = { type: 'nodes-changed', version: ++state.version, nodes } as const
   const here: Address<'host'> = singleAddress('host', supervisorThread)
   turn.send(here, message)
   for (const [node, life] of state.nodes) {

@@ -177,6 +177,7 @@ class NodeThread {
       outside: () => {},
       wake: () => this.loop?.wake(),
       fatal: (error) => this.fail(error),
+      heard: (version) => transport.status.setCounter(task.node, 'view', version),
       life: {
         incarnation,
         stampFloor,
@@ -195,6 +196,13 @@ class NodeThread {
     const self = singleAddress('host', task.node)
     const ring = ringFromJson(task.ring)
     host.receive({ to: self, from: self, request: 0, deadline: 0, message: { type: 'ring-changed', ring } })
+    // The supervisor's word comes by another mailbox than requests do, and may be the later: a node knows
+    // from birth who lives.
+    const nodes = transport.status.living().map((view) => ({ ...view, state: 'up' }) as const)
+    const message = { type: 'nodes-changed', version: 0, nodes } as const
+    host.receive({ to: self, from: self, request: 0, deadline: 0, message })
+    transport.status.setCounter(task.node, 'ringEpoch', ring.epoch)
+    transport.status.setCounter(task.node, 'incarnation', incarnation)
     this.host = host
     this.loop = new Loop(task.shared, task.node, host, transport, (error) => this.fail(error))
     this.stopReporting = beginReporting(transport.status, task.node, host, this.memory, () =>
