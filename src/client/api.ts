@@ -178,6 +178,8 @@ export interface ClusterStatus {
   readonly durability: Durability
   readonly uptimeMs: Millis
   readonly requestsInFlight: number
+  /** Stale or damaged copies that reads have found and that were mended, since the cluster was opened. */
+  readonly readRepairs: number
   readonly nodes: readonly NodeStatus[]
 }
 

@@ -241,6 +241,10 @@ export class LocalCluster implements ClusterApi {
       durability,
       uptimeMs: Math.round(now() - this.openedAt),
       requestsInFlight: this.core.requests.inFlight,
+      readRepairs: ring.nodes.reduce(
+        (sum, node) => sum + this.machine.status.counter(node, 'readRepairs'),
+        this.host.readRepairs,
+      ),
       nodes: readStatus(this.machine.status, ring, n),
     }
   }

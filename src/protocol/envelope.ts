@@ -50,6 +50,8 @@ export type GatewayMessage =
   | Get
   | Fetched
   | FetchFailed
+  | Replicated
+  | ReplicateFailed
   | Scan
   | Walked
   | WalkFailed

@@ -3,6 +3,7 @@
 //   client --get--> gateway --fetch--> replicas
 //   client <------- gateway <--fetched--
 //      get-answered | get-failed    fetch-failed
+//                      gateway --replicate--> those that lacked something (read repair)
 
 import type { ErrorCode, ErrorDetails } from '../base/errors.js'
 import type { Key, NodeId } from '../base/units.js'

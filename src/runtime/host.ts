@@ -97,6 +97,11 @@ export class Host {
     return this.inbox.length > 0 || (this.aside?.ready ?? false)
   }
 
+  /** Stale copies that reads led by this thread have mended. */
+  get readRepairs(): number {
+    return this.gateway.readRepairs
+  }
+
   /** What this thread was told last about the nodes. */
   get view(): NodesChanged | undefined {
     return this.nodes

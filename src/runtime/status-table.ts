@@ -33,6 +33,7 @@ const counterNames = [
   'puts',
   'gets',
   'replications',
+  'readRepairs',
   'commits',
   'fsyncs',
   'sequence',

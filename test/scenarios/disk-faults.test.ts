@@ -130,14 +130,16 @@ describe('a row that comes back damaged', () => {
     return world
   }
 
-  it.each([1, 2, 3])('on node %i is an error of that replica, and the others are read', (node) => {
+  it.each([1, 2, 3])('on node %i is an error of that replica, the others are read, and mend it', (node) => {
     const faults = { ...none }
     const world = cold(node, faults)
     faults.damage = (of) => of === node
     for (const key of keys) {
       expect(fetchFrom(world, node, key)).toMatchObject({ type: 'fetch-failed', code: 'unreadable' })
-      expect(values(world, key, { r: 2 })).toEqual([`value of ${key}`])
       expect(get(world, key, { r: 3 })).toMatchObject({ code: 'unavailable', details: { reached: 2 } })
+      expect(values(world, key, { r: 2 })).toEqual([`value of ${key}`])
+      world.pass(200)
+      expect(values(world, key, { r: 3 })).toEqual([`value of ${key}`])
     }
   })
 

@@ -292,6 +292,7 @@ function fakeStatus(): ClusterStatus {
     ...defaults,
     uptimeMs: 1,
     requestsInFlight: 0,
+    readRepairs: 0,
     nodes: [],
   }
 }

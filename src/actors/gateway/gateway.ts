@@ -10,6 +10,7 @@ import type { Put } from '../../protocol/write.js'
 import type { Actor, Turn } from '../actor.js'
 import { fetched, fetchFailed, get } from './get.js'
 import { put, putAnswered, putFailed } from './put.js'
+import { replicated, replicateFailed } from './read-repair.js'
 import { scan, walked, walkFailed } from './scan.js'
 import type { GatewayState } from './state.js'
 import { requestSweepDue } from './sweep.js'
@@ -23,6 +24,8 @@ export const gatewayActor: Actor<GatewayState, GatewayMessage> = {
       nodes: [],
       lastRequest: 0,
       pending: new Map(),
+      readRepairs: 0,
+      readRepairsFailed: 0,
       sweeping: false,
     }
   },
@@ -39,7 +42,7 @@ export const gatewayActor: Actor<GatewayState, GatewayMessage> = {
       case 'fetched':
         return fetched(state, envelope, message, turn)
       case 'fetch-failed':
-        return fetchFailed(state, envelope, turn)
+        return fetchFailed(state, envelope, message, turn)
       case 'put':
         return put(state, envelope as Envelope<Put>, turn)
       case 'put-answered':
@@ -52,6 +55,10 @@ export const gatewayActor: Actor<GatewayState, GatewayMessage> = {
         return walked(state, envelope, message, turn)
       case 'walk-failed':
         return walkFailed(state, envelope, turn)
+      case 'replicated':
+        return replicated(state)
+      case 'replicate-failed':
+        return replicateFailed(state)
       case 'request-sweep-due':
         return requestSweepDue(state, turn)
       case 'nodes-changed':

@@ -5,13 +5,14 @@ import { Malformed } from '../../base/bytes.js'
 import type { RequestId } from '../../base/units.js'
 import { type Address, vnodeAddress } from '../../protocol/address.js'
 import type { Envelope } from '../../protocol/envelope.js'
-import type { Fetched, Get } from '../../protocol/read.js'
+import type { Fetched, FetchFailed, Get } from '../../protocol/read.js'
 import { countBits, noteRead, noteReadFailed, readTally, readVerdict } from '../../quorum/tally.js'
 import { preferenceList } from '../../ring/preference.js'
 import { partitionOf } from '../../ring/ring.js'
 import { merge } from '../../versions/merge.js'
 import { decodeObject } from '../../versions/object-codec.js'
 import type { Turn } from '../actor.js'
+import { repairWaitMs, settleRepair } from './read-repair.js'
 import { type GatewayState, generationOf, isUp, nextRequest, type PendingGet } from './state.js'
 import { fail, open } from './sweep.js'
 
@@ -34,6 +35,11 @@ export function get(state: GatewayState, envelope: Envelope<Get>, turn: Turn): v
     object: undefined,
     first: undefined,
     fastest: 0,
+    answered: false,
+    repairDue: 0,
+    answers: [],
+    differ: false,
+    damaged: 0,
   }
   const request = nextRequest(state)
   const question = { type: 'fetch', key: message.key, hash: message.hash } as const
@@ -51,20 +57,27 @@ export function fetched(state: GatewayState, envelope: Envelope, message: Fetche
   if (pending === undefined || pending.type !== 'get') return
   const index = pending.replicas.indexOf(envelope.from.node)
   if (index < 0) return
-  if (takeAnswer(pending, message)) {
+  if (takeAnswer(pending, index, message)) {
     if (pending.fastest === 0) pending.fastest = envelope.from.node
     noteRead(pending.tally, index, message.complete)
   } else {
+    noteDamaged(pending, index)
     noteReadFailed(pending.tally, index)
   }
   settleGet(state, envelope.request, pending, turn)
 }
 
 /** Merges an answer into what is known; false when its checksum is wrong, which is never returned to anybody. */
-function takeAnswer(pending: PendingGet, message: Fetched): boolean {
+function takeAnswer(pending: PendingGet, index: number, message: Fetched): boolean {
   const bytes = message.object
-  if (bytes === undefined) return true
+  const isFirst = (pending.tally.complete | pending.tally.incomplete) === 0
+  pending.answers[index] = bytes
+  if (bytes === undefined) {
+    if (pending.first !== undefined) pending.differ = true
+    return true
+  }
   if (pending.first !== undefined && Buffer.compare(pending.first, bytes) === 0) return true
+  if (!isFirst) pending.differ = true
   const { conflicts, hash } = pending.envelope.message
   try {
     pending.object = merge(pending.object, decodeObject(bytes, hash), conflicts)
@@ -76,25 +89,35 @@ function takeAnswer(pending: PendingGet, message: Fetched): boolean {
   }
 }
 
-export function fetchFailed(state: GatewayState, envelope: Envelope, turn: Turn): void {
+function noteDamaged(pending: PendingGet, index: number): void {
+  pending.damaged |= 1 << index
+  pending.differ = true
+}
+
+export function fetchFailed(state: GatewayState, envelope: Envelope, message: FetchFailed, turn: Turn): void {
   const pending = state.pending.get(envelope.request)
   if (pending === undefined || pending.type !== 'get') return
   const index = pending.replicas.indexOf(envelope.from.node)
   if (index < 0) return
+  if (message.code === 'unreadable') noteDamaged(pending, index)
   noteReadFailed(pending.tally, index)
   settleGet(state, envelope.request, pending, turn)
 }
 
 export function settleGet(state: GatewayState, request: RequestId, pending: PendingGet, turn: Turn): void {
+  if (pending.answered) return settleRepair(state, request, pending, turn)
   const verdict = readVerdict(pending.tally)
   if (verdict === 'waiting') return
-  state.pending.delete(request)
   if (verdict === 'enough') {
     const client = pending.envelope.from as Address<'client'>
     const { object, fastest } = pending
     turn.send(client, { type: 'get-answered', object, fastest }, pending.envelope.request)
+    pending.answered = true
+    pending.repairDue = turn.now + repairWaitMs
+    settleRepair(state, request, pending, turn)
     return
   }
+  state.pending.delete(request)
   // Known before all have answered: who may still answer was reached.
   const { n, r, complete, incomplete, failed } = pending.tally
   const details = {

@@ -1,7 +1,7 @@
 // What a gateway remembers: its open requests. A gateway leads requests for whoever asks it; one lives in
 // every client's thread (client-driven coordination) and one on every node (server-driven). Dynamo 4.5, 6.4.
 
-import type { NodeId, RequestId } from '../../base/units.js'
+import type { Millis, NodeId, RequestId } from '../../base/units.js'
 import type { Address } from '../../protocol/address.js'
 import type { Envelope } from '../../protocol/envelope.js'
 import type { NodeView } from '../../protocol/life.js'
@@ -27,6 +27,16 @@ export interface PendingGet extends Asked {
   /** Encoded form of the first answer: an equal one need not be decoded. */
   first: Uint8Array | undefined
   fastest: NodeId
+  /** The client has its answer; what is still to come is for read repair. */
+  answered: boolean
+  /** When waiting for the rest ends. */
+  repairDue: Millis
+  /** What each replica answered, by its place; undefined for none, or one that could not be read. */
+  readonly answers: (Uint8Array | undefined)[]
+  /** True when the answers are not all the same. */
+  differ: boolean
+  /** Replicas, as bits by their place, whose copy has a wrong checksum. */
+  damaged: number
 }
 
 export interface PendingPut {
@@ -55,6 +65,9 @@ export interface GatewayState {
   nodes: readonly (NodeView | undefined)[]
   lastRequest: RequestId
   readonly pending: Map<RequestId, Pending>
+  /** Stale copies that reads have found and that are mended, so far; and those that could not be. */
+  readRepairs: number
+  readRepairsFailed: number
   sweeping: boolean
 }
 

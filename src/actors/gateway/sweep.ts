@@ -5,6 +5,7 @@ import type { RequestId } from '../../base/units.js'
 import type { Address } from '../../protocol/address.js'
 import { countBits } from '../../quorum/tally.js'
 import type { Turn } from '../actor.js'
+import { endRead } from './read-repair.js'
 import type { GatewayState, Pending } from './state.js'
 
 /** How exact deadlines are. Lower costs a walk over the open requests more often. */
@@ -20,6 +21,10 @@ export function open(state: GatewayState, request: RequestId, pending: Pending, 
 
 export function requestSweepDue(state: GatewayState, turn: Turn): void {
   for (const [request, pending] of state.pending) {
+    if (pending.type === 'get' && pending.answered) {
+      if (turn.now >= pending.repairDue) endRead(state, request, pending, turn)
+      continue
+    }
     const { deadline } = pending.envelope
     if (deadline === 0 || turn.now < deadline) continue
     state.pending.delete(request)

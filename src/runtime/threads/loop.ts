@@ -55,6 +55,15 @@ export class Loop {
     queueMicrotask(this.run)
   }
 
+  /** Runs turns until what has been sent to this thread is taken in: for an orderly end. Bounded, for others may go on sending. */
+  async settle(msMax: Millis): Promise<void> {
+    const until = now() + msMax
+    while (!this.stopped && now() < until && (this.host.queued > 0 || !this.transport.isEmpty())) {
+      this.wake()
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  }
+
   stop(): void {
     this.stopped = true
     clearTimeout(this.timer)

@@ -53,6 +53,8 @@ export default function live(task: NodeTask): Promise<void> {
   })
 }
 
+const settleMsMax = 2_000
+
 const memoryHighWater: HighWater & { sync(): void; close(): void } = { note() {}, sync() {}, close() {} }
 
 class NodeThread {
@@ -213,6 +215,8 @@ class NodeThread {
 
   private async drain(): Promise<void> {
     const { host, store } = this
+    // A copy for the last of n replicas may still be on its way when the client has its answer.
+    await this.loop?.settle(settleMsMax)
     if (host?.journal !== undefined && store !== undefined) {
       const { journal } = host
       await new Promise<void>((resolve, reject) => {

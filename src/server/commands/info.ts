@@ -95,6 +95,7 @@ function ringspun({ server: { cluster } }: Session): Lines {
     ['dw', status.dw],
     ['durability', status.durability],
     ['requests_in_flight', status.requestsInFlight],
+    ['read_repairs', status.readRepairs],
     ['queued', sum((node) => node.queued)],
     ['dirty_bytes', sum((node) => node.dirtyBytes)],
     ['fsyncs', sum((node) => node.fsyncs)],
