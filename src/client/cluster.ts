@@ -3,6 +3,7 @@
 
 import { randomBytes } from 'node:crypto'
 import { RingspunError } from '../base/errors.js'
+import { limits } from '../base/limits.js'
 import { seededRandom } from '../base/random.js'
 import type { NodeId } from '../base/units.js'
 import { singleAddress, supervisorThread } from '../protocol/address.js'
@@ -16,6 +17,7 @@ import { Machine, type MachineEvents } from '../runtime/threads/machine.js'
 import { createSharedState, type SharedState } from '../runtime/threads/shared.js'
 import { Transport } from '../runtime/threads/transport.js'
 import { type DataDirectory, openDataDirectory } from '../storage/data-directory.js'
+import { objectBytesMaxOf } from '../storage/object-buffer-layout.js'
 import { version } from '../version.js'
 import type {
   Bucket,
@@ -32,9 +34,8 @@ import { type ClusterSettings, checkBucketOptions, checkClusterOptions } from '.
 import { Requests } from './requests.js'
 import { readStatus } from './status.js'
 
-/** A frame holds a value of the largest size, its siblings' metadata, and the key. */
+/** What a message has beside its object: addresses, the key, contexts. */
 const messageOverheadBytes = 1024 * 1024
-const siblingsCarriedMax = 4
 
 export class LocalCluster implements ClusterApi {
   readonly options: ClusterApi['options']
@@ -59,7 +60,9 @@ export class LocalCluster implements ClusterApi {
     this.buckets_ = new Buckets(settings, directory)
     this.options = publicOptions(settings, ring)
     const shared = createSharedState(settings.nodes, settings.memory)
-    const messageBytesMax = settings.valueBytesMax * siblingsCarriedMax + messageOverheadBytes
+    // No larger message is ever sent: an answer may carry what n replicas hold, each as much as its buffer takes.
+    const copies = Math.min(settings.nodes, limits.copiesMax)
+    const messageBytesMax = objectBytesMaxOf(settings.memory) * copies + messageOverheadBytes
     this.machine = this.makeMachine(shared, messageBytesMax)
     const generation = this.machine.status.begin(supervisorThread)
     this.machine.status.setState(supervisorThread, 'up')
@@ -255,6 +258,8 @@ export class LocalCluster implements ClusterApi {
   }
 
   private async shut(): Promise<void> {
+    // Whoever goes on asking must not hold up the end.
+    this.core.requests.refuseNew()
     await this.settle()
     this.core.requests.close()
     const errors = await this.machine.drainAll()

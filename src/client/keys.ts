@@ -27,7 +27,7 @@ export function internalKey(prefix: string, key: KeyInput): Key {
   let bytes: string
   if (typeof key === 'string') {
     // As many bytes as characters: ASCII, which is its own binary string.
-    bytes = Buffer.byteLength(key) === key.length ? key : Buffer.from(key, 'utf8').toString('latin1')
+    bytes = Buffer.byteLength(key) === key.length ? key : utf8Key(key)
   } else if (key instanceof Uint8Array) {
     const view = Buffer.isBuffer(key) ? key : Buffer.from(key.buffer, key.byteOffset, key.byteLength)
     bytes = latin1Slice(view, 0, view.length)
@@ -42,6 +42,15 @@ export function internalKey(prefix: string, key: KeyInput): Key {
     throw new RingspunError('key-too-large', reason, { bytes: bytes.length, limit: limits.keyBytesMax })
   }
   return (prefix + bytes) as Key
+}
+
+function utf8Key(key: string): string {
+  const utf8 = Buffer.from(key, 'utf8')
+  // Half of a surrogate pair would become U+FFFD, and two keys one.
+  if (utf8.toString('utf8') !== key) {
+    throw new RingspunError('key-invalid', 'a key in text holds half of a surrogate pair')
+  }
+  return utf8.toString('latin1')
 }
 
 /** The user's key back, as bytes. */

@@ -146,7 +146,7 @@ export function checkClusterOptions(options: ClusterOptions): ClusterSettings {
   if (dir !== undefined && (typeof dir !== 'string' || dir === '')) {
     throw new RingspunError('option-invalid', `dir is the path of a directory, got ${describe(dir)}`)
   }
-  const nodes = checkWhole('nodes', options.nodes ?? Math.max(3, availableParallelism()), 1, limits.nodesMax)
+  const nodes = checkWhole('nodes', options.nodes ?? nodesDefault(options.n), 1, limits.nodesMax)
   if (options.log !== undefined && typeof options.log !== 'function') {
     throw new RingspunError('option-invalid', `log is a function, got ${describe(options.log)}`)
   }
@@ -189,6 +189,12 @@ export function checkClusterOptions(options: ClusterOptions): ClusterSettings {
     log: options.log ?? logToStandardError,
     defaults: checkProperties({}, base, nodes, dir !== undefined),
   }
+}
+
+/** As many as cores, and enough for the paper's three copies, or for as many as were asked for. */
+function nodesDefault(n: unknown): number {
+  const copies = typeof n === 'number' && n <= limits.copiesMax ? n : 0
+  return Math.max(3, availableParallelism(), copies)
 }
 
 function logToStandardError(level: 'info' | 'warn' | 'error', text: string): void {

@@ -55,11 +55,11 @@ export class Requests {
   }
 
   send(message: GatewayMessage, timeoutMs: Millis, signal: AbortSignal | undefined): Promise<Answer> {
-    if (this.closed !== undefined) return Promise.reject(this.closed)
-    if (signal?.aborted) return Promise.reject(error('aborted', 'the request was aborted before it was sent'))
+    if (this.closed !== undefined) return refused(this.closed)
+    if (signal?.aborted) return refused(error('aborted', 'the request was aborted before it was sent'))
     if (this.open.size >= limits.requestsInFlightMax) {
       const reason = `${this.open.size} requests are open, the limit is ${limits.requestsInFlightMax}`
-      return Promise.reject(error('overloaded', reason, { limit: limits.requestsInFlightMax }))
+      return refused(error('overloaded', reason, { limit: limits.requestsInFlightMax }))
     }
     return new Promise((resolve, reject) => {
       const request = this.nextRequest()
@@ -112,13 +112,19 @@ export class Requests {
     }
   }
 
-  /** Ends every open request; later ones are refused with `closed`. */
+  /** Refuses later requests with `closed`; those that are open go on. */
+  refuseNew(): RingspunError {
+    this.closed ??= error('closed', 'the cluster is closed')
+    return this.closed
+  }
+
+  /** Ends every open request, and refuses later ones. */
   close(): void {
-    this.closed = error('closed', 'the cluster is closed')
+    const closed = this.refuseNew()
     clearInterval(this.sweep)
     for (const request of [...this.open.keys()]) {
       const open = this.take(request)
-      open?.reject(open.writes ? error('coordinator-lost', 'the cluster was closed meanwhile') : this.closed)
+      open?.reject(open.writes ? error('coordinator-lost', 'the cluster was closed meanwhile') : closed)
     }
   }
 
@@ -184,4 +190,9 @@ function reasonOf(code: ErrorCode, details: RingspunError['details']): string {
   const numbers = Object.entries(details).map(([name, value]) => `${name} ${String(value)}`)
   const effect = errorTable[code].outcome === 'refused' ? 'no effect' : 'may have happened'
   return `${code.replaceAll('-', ' ')} (${[...numbers, effect].join(', ')})`
+}
+
+/** Not at once: whoever tries again at once would keep the event loop from ever bringing what he waits for. */
+function refused(reason: RingspunError): Promise<never> {
+  return new Promise((_, reject) => setImmediate(reject, reason))
 }

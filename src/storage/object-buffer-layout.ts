@@ -53,6 +53,11 @@ export const entryWord = {
 export const entryState = { clean: 0, dirty: 1, volatile: 2, flushing: 4, mask: 0xff } as const
 export const keyLengthShift = 8
 
+/** The largest object worth taking: an eighth of all, so that it always finds its place beside others. */
+export function objectBytesMaxOf(memoryBytes: number): number {
+  return Math.floor(memoryBytes / 8)
+}
+
 export interface Geometry {
   /** Places of the index where a search may begin. */
   readonly homes: number

@@ -19,6 +19,7 @@ import {
   entryWord,
   headerWord,
   keyLengthShift,
+  objectBytesMaxOf,
 } from './object-buffer-layout.js'
 import { makePlace, makeRoom, makeRun } from './object-buffer-reclaim.js'
 import { ObjectTable } from './object-buffer-table.js'
@@ -70,9 +71,8 @@ export class ObjectBuffer {
     return this.table.arena.segments * this.table.arena.segmentUnits * 8
   }
 
-  /** The largest object worth taking: an eighth of all, so that it always finds its place beside others. */
   get objectBytesMax(): number {
-    return Math.floor(this.capacityBytes / 8)
+    return objectBytesMaxOf(this.capacityBytes)
   }
 
   /** True while memory holds everything that the store has. Turns false when a clean object is evicted. */

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Cluster, type ClusterOptions } from '../../dist/index.js'
-import { all, quick, textOf } from './cluster-helpers.js'
+import { all, openCluster, quick, textOf } from './cluster-helpers.js'
 
 const kinds: readonly (readonly [string, { readonly stored: boolean } & Pick<ClusterOptions, 'routing'>])[] =
   [
@@ -200,4 +200,14 @@ describe.each(kinds)('a cluster %s', (_name, { stored, routing }) => {
     }
     expect(JSON.parse(JSON.stringify(status))).toEqual(status)
   })
+})
+
+test('siblings together may be as large as a node takes, in client-driven and server-driven requests', async () => {
+  for (const routing of ['client', 'server'] as const) {
+    const cluster = await openCluster({ routing, memory: 64 * 1024 * 1024, valueBytesMax: 64 * 1024 })
+    const bucket = cluster.bucket<Uint8Array>('large', { conflicts: 'siblings' })
+    for (let i = 0; i < 50; i++) await bucket.put('k', new Uint8Array(64 * 1024).fill(i), { w: 3 })
+    const { values } = await bucket.get('k', { r: 3 })
+    expect(values.map((value) => value[0]).sort((a = 0, b = 0) => a - b)).toEqual([...Array(50).keys()])
+  }
 })

@@ -123,6 +123,25 @@ test('a read that was led by a node which dies ends, and the next one is answere
   for (let i = 0; i < 200; i++) expect((await bucket.get(`k${i}`)).values).toEqual([i])
 })
 
+test('whoever tries again at once what was refused at once does not keep the nodes from coming back', async () => {
+  const cluster = await openCluster({ dir: temporary(), dw: 0 })
+  const bucket = cluster.bucket<number>('again')
+  cluster.machine.kill(1)
+  cluster.machine.kill(2)
+  let refusals = 0
+  for (let done = false; !done; ) {
+    try {
+      await bucket.put('k', 1, { w: 3 })
+      done = true
+    } catch (error) {
+      expect(expected).toContain((error as { code: string }).code)
+      refusals++
+    }
+  }
+  expect(refusals).toBeGreaterThan(0)
+  expect((await bucket.get('k')).values).toEqual([1])
+})
+
 test('a node that stalls is slow, is not restarted, and loses nothing', async () => {
   const lines: string[] = []
   const log = (_level: string, text: string) => lines.push(text)

@@ -25,6 +25,8 @@ export class Loop {
   private timer: NodeJS.Timeout | undefined
   private timerDue: Millis = Number.POSITIVE_INFINITY
   private stopped = false
+  /** The last turn was run without waiting for the event loop. */
+  private hurried = false
   private backlogTries = 0
 
   constructor(
@@ -52,7 +54,10 @@ export class Loop {
   wakeNow(): void {
     if (this.scheduled || this.stopped) return
     this.scheduled = true
-    queueMicrotask(this.run)
+    // Once between two turns of the event loop, not more: whoever tries again at once what was refused at once
+    // would otherwise keep timers, disks and other threads from ever being heard.
+    if (this.hurried) setImmediate(this.run)
+    else queueMicrotask(this.runNow)
   }
 
   /** Runs turns until what has been sent to this thread is taken in: for an orderly end. Bounded, for others may go on sending. */
@@ -71,6 +76,16 @@ export class Loop {
   }
 
   private readonly run = (): void => {
+    this.hurried = false
+    this.turn()
+  }
+
+  private readonly runNow = (): void => {
+    this.hurried = true
+    this.turn()
+  }
+
+  private turn(): void {
     this.scheduled = false
     if (this.stopped) return
     // Who writes to this thread from here on need not ring.
