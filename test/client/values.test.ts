@@ -40,7 +40,6 @@ describe('keys', () => {
     '4294967295',
     'ä',
     '\u{1f600}',
-    '\ud800',
     'k'.repeat(65_536),
   ]
 
@@ -51,6 +50,12 @@ describe('keys', () => {
     expect(results.map(({ values }) => values)).toEqual(strange.map((_, i) => [`value ${i}`]))
     expect(await odd.count()).toBe(strange.length)
     expect(({} as Record<string, unknown>)['polluted']).toBeUndefined()
+  })
+
+  test('of text that UTF-8 cannot hold are refused: two of them would be one', async () => {
+    for (const key of ['\ud800', 'a\udfffb']) {
+      await expect(bucket.put(key, 'v')).rejects.toMatchObject({ code: 'key-invalid', outcome: 'refused' })
+    }
   })
 
   test('of text and of its UTF-8 bytes are the same key', async () => {
