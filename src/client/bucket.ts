@@ -172,6 +172,8 @@ export class ClusterBucket<T> implements Bucket<T> {
       w,
       dw,
       level: durability,
+      looked: false,
+      seen: undefined,
     }
     return { message, timeoutMs: timeoutOf(options) }
   }

@@ -231,7 +231,9 @@ function writePut(writer: Writer, put: Put): void {
     (put.keepExpiry ? 1 : 0) |
       (put.returnPrevious ? 2 : 0) |
       (put.conflicts === 'siblings' ? 4 : 0) |
-      (put.context === undefined ? 0 : 8),
+      (put.context === undefined ? 0 : 8) |
+      (put.looked ? 16 : 0) |
+      (put.seen === undefined ? 0 : 32),
   )
   writer.u8(put.n)
   writer.u8(put.w)
@@ -241,6 +243,10 @@ function writePut(writer: Writer, put: Put): void {
   writer.u32(put.checksum)
   writer.f64(put.expires)
   if (put.context !== undefined) writeContext(writer, put.context)
+  if (put.seen !== undefined) {
+    writer.varint(put.seen.length)
+    writer.raw(put.seen)
+  }
   writer.raw(put.value)
 }
 
@@ -270,6 +276,8 @@ function readPut(reader: Reader): Put {
     checksum: reader.u32(),
     expires: reader.f64(),
     context: (flags & 8) === 0 ? undefined : readContext(reader),
+    looked: (flags & 16) !== 0,
+    seen: (flags & 32) === 0 ? undefined : reader.raw(reader.varint()),
     value: reader.raw(reader.rest),
   }
 }

@@ -37,6 +37,15 @@ export interface Put {
   readonly dw: number
   /** What `dw` counts. With dw 0 one replica is still asked to write that far, and not awaited. */
   readonly level: Level
+  /** The gateway has asked the replicas what they have, because the write depends on it. */
+  readonly looked: boolean
+  /** What they have together, encoded, where the coordinator may lack some of it. */
+  readonly seen: Uint8Array | undefined
+}
+
+/** True when what is stored decides whether or what is written: all such puts of a key are led by one node. */
+export function isDecided(put: Put): boolean {
+  return put.condition !== 'none' || put.change === 'touch' || put.keepExpiry
 }
 
 export interface PutAnswered {

@@ -85,6 +85,8 @@ export class SimClient {
       w: options.w ?? 2,
       dw: options.dw ?? 0,
       level,
+      looked: false,
+      seen: undefined,
     }
     return this.send(message, options.timeoutMs, options.via)
   }

@@ -79,6 +79,8 @@ export const generators: Generators = {
     w: small,
     dw: small,
     level,
+    looked: fc.boolean(),
+    seen: optional(bytes),
   }),
   'put-answered': fc.record({
     type: fc.constant('put-answered'),

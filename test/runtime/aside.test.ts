@@ -92,6 +92,8 @@ function bench(): Bench {
     w: 1,
     dw: 0,
     level: 'disk',
+    looked: false,
+    seen: undefined,
   })
   const textOf = (name: string, { object }: Fetched) =>
     object && `${decodeObject(object, hash(name)).siblings[0]?.value}`

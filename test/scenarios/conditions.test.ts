@@ -75,6 +75,47 @@ describe('absent (NX) and present (XX)', () => {
   })
 })
 
+describe('a decision by a node that lags', () => {
+  // Node 1 leads the key's decisions and hears nothing of what the others store.
+  function worldWithALag(seed: number): { readonly world: World; readonly key: string } {
+    const world = startWorld({ seed, nodes: 3 })
+    const key = keyLedBy(world, 1)
+    for (const other of [2, 3]) world.network.cutLink(other, 1)
+    mustPut(world, key, 'v', { w: 2, coordinator: 2, conflicts: 'last-write-wins' })
+    expect(copyAt(world, 1, key)).toBeUndefined()
+    world.network.healAll()
+    return { world, key }
+  }
+  const latest = { conflicts: 'last-write-wins', w: 2 } as const
+
+  it('NX sees what was acknowledged before', () => {
+    const { world, key } = worldWithALag(76)
+    expect(put(world, key, 'other', { ...latest, condition: 'absent' })).toMatchObject({
+      code: 'condition-failed',
+      details: { exists: true },
+    })
+    expect(values(world, key, { r: 3 })).toEqual(['v'])
+  })
+
+  it('XX and touch work on what was acknowledged before, and leave one version', () => {
+    const { world, key } = worldWithALag(77)
+    const expires = world.wall() + 60_000
+    mustPut(world, key, '', { ...latest, change: 'touch', expires })
+    settle(world)
+    expect(copyAt(world, 1, key)?.siblings).toMatchObject([{ expires, value: Buffer.from('v') }])
+    mustPut(world, key, 'w', { ...latest, condition: 'present' })
+    expect(values(world, key, { r: 3 })).toEqual(['w'])
+  })
+
+  it('one that still cannot hear the others refuses nothing that it could do alone', () => {
+    const world = startWorld({ seed: 78, nodes: 3 })
+    takeDown(world, [2, 3])
+    mustPut(world, 'k', 'v', { condition: 'absent', w: 1 })
+    expect(put(world, 'k', 'w', { condition: 'absent', w: 1 })).toMatchObject({ code: 'condition-failed' })
+    expect(values(world, 'k', { r: 1 })).toEqual(['v'])
+  })
+})
+
 describe('touch', () => {
   it('keeps the value and changes when it expires', () => {
     const world = startWorld({ seed: 71, nodes: 3 })

@@ -6,30 +6,39 @@ import type { RequestId } from '../../base/units.js'
 import { type Address, vnodeAddress } from '../../protocol/address.js'
 import type { Envelope } from '../../protocol/envelope.js'
 import type { Fetched, FetchFailed, Get } from '../../protocol/read.js'
+import type { Put } from '../../protocol/write.js'
 import { countBits, noteRead, noteReadFailed, readTally, readVerdict } from '../../quorum/tally.js'
 import { preferenceList } from '../../ring/preference.js'
-import { partitionOf } from '../../ring/ring.js'
+import { partitionOf, type Ring } from '../../ring/ring.js'
 import { merge } from '../../versions/merge.js'
-import { decodeObject } from '../../versions/object-codec.js'
+import { decodeObject, encodeObject } from '../../versions/object-codec.js'
 import type { Turn } from '../actor.js'
 import { repairWaitMs, settleRepair } from './read-repair.js'
 import { type GatewayState, generationOf, isUp, nextRequest, type PendingGet } from './state.js'
 import { fail, open } from './sweep.js'
 
 export function get(state: GatewayState, envelope: Envelope<Get>, turn: Turn): void {
-  const message = envelope.message
   const { ring } = state
-  if (ring === undefined) {
-    const client = envelope.from as Address<'client'>
-    turn.send(client, { type: 'get-failed', code: 'unavailable', details: {} }, envelope.request)
-    return
-  }
+  if (ring !== undefined) return askReplicas(state, ring, envelope, envelope.message.r, turn)
+  const client = envelope.from as Address<'client'>
+  turn.send(client, { type: 'get-failed', code: 'unavailable', details: {} }, envelope.request)
+}
+
+/** Asks the N replicas of the key and waits for R of them. */
+export function askReplicas(
+  state: GatewayState,
+  ring: Ring,
+  envelope: Envelope<Get | Put>,
+  r: number,
+  turn: Turn,
+): void {
+  const message = envelope.message
   const partition = partitionOf(ring, message.hash)
   const replicas = preferenceList(ring, partition).slice(0, message.n)
   const pending: PendingGet = {
     type: 'get',
     envelope,
-    tally: readTally(replicas.length, message.r),
+    tally: readTally(replicas.length, r),
     replicas,
     generations: replicas.map((node) => generationOf(state, node)),
     object: undefined,
@@ -109,15 +118,15 @@ export function settleGet(state: GatewayState, request: RequestId, pending: Pend
   const verdict = readVerdict(pending.tally)
   if (verdict === 'waiting') return
   if (verdict === 'enough') {
-    const client = pending.envelope.from as Address<'client'>
-    const { object, fastest } = pending
-    turn.send(client, { type: 'get-answered', object, fastest }, pending.envelope.request)
+    answer(state, pending, turn)
     pending.answered = true
     pending.repairDue = turn.now + repairWaitMs
     settleRepair(state, request, pending, turn)
     return
   }
   state.pending.delete(request)
+  // A write that looks first makes do with what it found: it is refused only when it cannot be led.
+  if (pending.envelope.message.type === 'put') return answer(state, pending, turn)
   // Known before all have answered: who may still answer was reached.
   const { n, r, complete, incomplete, failed } = pending.tally
   const details = {
@@ -127,4 +136,16 @@ export function settleGet(state: GatewayState, request: RequestId, pending: Pend
     of: pending.replicas.length,
   }
   fail(pending, 'unavailable', details, turn)
+}
+
+/** To the client; or, when this was the look before a write, to oneself: now the write can be led. */
+function answer(state: GatewayState, pending: PendingGet, turn: Turn): void {
+  const { envelope, object, fastest } = pending
+  const { message } = envelope
+  if (message.type === 'get') {
+    turn.send(envelope.from as Address<'client'>, { type: 'get-answered', object, fastest }, envelope.request)
+    return
+  }
+  const seen = object === undefined ? undefined : encodeObject(object, message.hash)
+  turn.forward({ ...envelope, message: { ...message, looked: true, seen } }, state.self)
 }

@@ -2,19 +2,30 @@
 // the key's preference list may make a version (Dynamo 5), so a gateway never does.
 //
 // A put with a condition goes to the first node of the list that is up, always: there the key's writes are
-// serialised. A put without goes to whoever answered the preceding read first, or to the first that is brisk.
+// serialised; and before it goes, the replicas are asked what they have, because that node may be the one that
+// has not heard of the last write yet. A put without goes to whoever answered the preceding read first, or to the first that is brisk.
 
 import type { NodeId } from '../../base/units.js'
 import { type Address, vnodeAddress } from '../../protocol/address.js'
 import type { Envelope } from '../../protocol/envelope.js'
-import type { Put, PutAnswered, PutFailed } from '../../protocol/write.js'
+import { isDecided, type Put, type PutAnswered, type PutFailed } from '../../protocol/write.js'
 import { preferenceList } from '../../ring/preference.js'
 import { partitionOf } from '../../ring/ring.js'
 import type { Turn } from '../actor.js'
+import { askReplicas } from './get.js'
 import { type GatewayState, generationOf, isBrisk, isUp, nextRequest, type PendingPut } from './state.js'
 import { fail, open } from './sweep.js'
 
 export function put(state: GatewayState, envelope: Envelope<Put>, turn: Turn): void {
+  const { message } = envelope
+  const { ring } = state
+  if (ring !== undefined && !message.looked && (isDecided(message) || message.returnPrevious)) {
+    // As many as overlap with the w of earlier writes; never more than can be expected to answer soon.
+    const replicas = preferenceList(ring, partitionOf(ring, message.hash)).slice(0, message.n)
+    const brisk = replicas.filter((node) => isBrisk(state, node)).length
+    const r = Math.max(1, Math.min(message.n - message.w + 1, brisk))
+    return askReplicas(state, ring, envelope, r, turn)
+  }
   const pending: PendingPut = { type: 'put', envelope, coordinator: 0, generation: 0, tried: [] }
   tryCoordinator(state, pending, turn)
 }
@@ -44,7 +55,7 @@ function chooseCoordinator(
   const { message } = pending.envelope
   const { tried } = pending
   const wanted = message.coordinator
-  const serialised = message.condition !== 'none' || message.change === 'touch' || message.keepExpiry
+  const serialised = isDecided(message)
   let firstUp: NodeId | undefined
   let firstBrisk: NodeId | undefined
   for (let index = 0; index < message.n && index < preference.length; index++) {
@@ -68,8 +79,7 @@ export function putFailed(state: GatewayState, envelope: Envelope, message: PutF
   const pending = state.pending.get(envelope.request)
   if (pending === undefined || pending.type !== 'put') return
   state.pending.delete(envelope.request)
-  const { condition, change, keepExpiry } = pending.envelope.message
-  const free = condition === 'none' && change !== 'touch' && !keepExpiry
+  const free = !isDecided(pending.envelope.message)
   // Refused for a reason of that node alone, and without effect: another replica may lead it. A node that is
   // dead already, though nobody has told us, is known by a refusal that could not count replicas.
   const dead = message.code === 'unavailable' && message.details['needed'] === undefined

@@ -20,7 +20,8 @@ export interface Asked {
 
 export interface PendingGet extends Asked {
   readonly type: 'get'
-  readonly envelope: Envelope<Get>
+  /** A get, or a put that depends on what is stored. */
+  readonly envelope: Envelope<Get | Put>
   readonly tally: ReadTally
   /** All answers so far, merged. */
   object: StoredObject | undefined

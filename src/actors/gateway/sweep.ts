@@ -28,7 +28,9 @@ export function requestSweepDue(state: GatewayState, turn: Turn): void {
     const { deadline } = pending.envelope
     if (deadline === 0 || turn.now < deadline) continue
     state.pending.delete(request)
-    fail(pending, 'deadline', deadlineDetails(pending), turn)
+    // A write that was still looking has not begun.
+    const begun = pending.type !== 'get' || pending.envelope.message.type === 'get'
+    fail(pending, begun ? 'deadline' : 'expired', deadlineDetails(pending), turn)
   }
   state.sweeping = state.pending.size > 0
   if (state.sweeping) turn.after(sweepMs, state.self, { type: 'request-sweep-due' })
@@ -43,8 +45,8 @@ function deadlineDetails(pending: Pending): ErrorDetails {
 /** Answers a request with an error, in the words of its kind. A read that fails had no effect. */
 export function fail(pending: Pending, code: ErrorCode, details: ErrorDetails, turn: Turn): void {
   const client = pending.envelope.from as Address<'client'>
-  const { request } = pending.envelope
-  if (pending.type === 'put') turn.send(client, { type: 'put-failed', code, details }, request)
-  else if (pending.type === 'get') turn.send(client, { type: 'get-failed', code, details }, request)
+  const { request, message } = pending.envelope
+  if (message.type === 'put') turn.send(client, { type: 'put-failed', code, details }, request)
+  else if (message.type === 'get') turn.send(client, { type: 'get-failed', code, details }, request)
   else turn.send(client, { type: 'scan-failed', code, details }, request)
 }

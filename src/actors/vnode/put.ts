@@ -6,17 +6,18 @@
 // Dynamo counts answers; we count replicas, by set, so a message that comes twice counts once.
 
 import { crc32 } from 'node:zlib'
-import { copyBytes } from '../../base/bytes.js'
+import { copyBytes, Malformed } from '../../base/bytes.js'
 import type { ErrorCode, ErrorDetails } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import type { NodeId, RequestId } from '../../base/units.js'
 import { type Address, vnodeAddress } from '../../protocol/address.js'
 import type { Envelope } from '../../protocol/envelope.js'
-import type { Level, Put } from '../../protocol/write.js'
+import { isDecided, type Level, type Put } from '../../protocol/write.js'
 import { countBits, noteFailed, noteStored, writeTally, writeVerdict } from '../../quorum/tally.js'
-import { codecOf, withMode } from '../../versions/mode.js'
+import { merge } from '../../versions/merge.js'
+import { codecOf, conflictsOf, withMode } from '../../versions/mode.js'
 import type { Sibling, StoredObject } from '../../versions/object.js'
-import { encodeObject } from '../../versions/object-codec.js'
+import { decodeObject, encodeObject } from '../../versions/object-codec.js'
 import { contextOf, liveSiblings } from '../../versions/read.js'
 import { stampMillis } from '../../versions/stamp.js'
 import { contextAfter, nextWriteStamp, write } from '../../versions/write.js'
@@ -31,7 +32,7 @@ const nothing = Buffer.alloc(0)
 export function put(state: VnodeState, envelope: Envelope, message: Put, turn: Turn): void {
   const replicas = state.preference.slice(0, message.n)
   if (!replicas.includes(state.self.node)) return forwardPut(state, envelope, replicas, turn)
-  const local = turn.get(message.key, message.hash)
+  const local = whatIsThere(message, turn)
   if (local === unreadable) return refuse(envelope, 'unreadable', {}, turn)
   const refusal = refusalBeforeWrite(state, message, replicas, local, turn)
   if (refusal !== undefined) return refuse(envelope, refusal.code, refusal.details, turn)
@@ -49,6 +50,19 @@ export function put(state: VnodeState, envelope: Envelope, message: Put, turn: T
     return refuse(envelope, 'value-too-large', { bytes, limit: turn.objectBytesMax }, turn)
   }
   lead(state, envelope, message, replicas, local, object, turn)
+}
+
+/** The own copy, and what the gateway has seen at others. */
+function whatIsThere(message: Put, turn: Turn): StoredObject | undefined | typeof unreadable {
+  const local = turn.get(message.key, message.hash)
+  if (local === unreadable || message.seen === undefined) return local
+  try {
+    const seen = decodeObject(message.seen, message.hash)
+    return merge(local, seen, conflictsOf(seen, local))
+  } catch (error) {
+    if (error instanceof Malformed) return unreadable
+    throw error
+  }
 }
 
 /** A client with an old ring, or none: Dynamo 4.5 forwards to the first of the top N. */
@@ -97,7 +111,7 @@ function conditionRefusal(
   local: StoredObject | undefined,
   turn: Turn,
 ): Refusal | undefined {
-  if (message.condition === 'none' && message.change !== 'touch' && !message.keepExpiry) return undefined
+  if (!isDecided(message)) return undefined
   // A decision on what is here needs all of it to be here.
   if (!state.complete) return { code: 'recovering', details: { node: state.self.node } }
   const live = local === undefined ? [] : liveSiblings(local, turn.wall)
