@@ -6,7 +6,7 @@
 // A handler is synchronous and runs to completion: between two lines of it nothing else happens, so reading,
 // changing and writing a key is one function. What it sends leaves only after the commit of the turn.
 
-import type { Incarnation, Key, Millis, Partition, RequestId } from '../base/units.js'
+import type { Incarnation, Key, Millis, NodeId, Partition, RequestId } from '../base/units.js'
 import type { Address, Kind } from '../protocol/address.js'
 import type { Envelope, Message, Protocol } from '../protocol/envelope.js'
 import type { Level } from '../protocol/write.js'
@@ -65,13 +65,15 @@ export interface Turn {
     level: Level,
     volatile: boolean,
   ): void
+  /** Forgets the object, in memory at once and in the store with the next batch. */
+  delete(partition: Partition, key: Key, hash: number): void
   /** Writes the stored object through, unchanged: for a copy that is there but must become durable. */
   persist(partition: Partition, key: Key, hash: number, level: Level): void
   /** True when the node holds so much unflushed that new work must be refused. */
   readonly overloaded: boolean
   /** The largest encoded object that the node can hold. */
   readonly objectBytesMax: number
-  /** Asks the host for rows of a partition; it answers `rows-read` to the vnode, with `request`. */
+  /** Asks the host for rows of a partition, or hints; it answers `rows-read` to the asker, with `request`. */
   walk(walk: RowsWanted): void
   /** This life of the node. The same for all its vnodes; with the partition it names an actor for ever. */
   readonly incarnation: Incarnation
@@ -89,7 +91,9 @@ export interface CatchUp {
 }
 
 export interface RowsWanted {
-  readonly vnode: Address<'vnode'>
+  readonly asker: Address<'vnode'> | Address<'courier'>
+  /** Whose hints, of all partitions; 0: the objects of the asker's partition. */
+  readonly owner: NodeId
   readonly request: RequestId
   readonly prefix: string
   readonly after: string

@@ -45,6 +45,12 @@ export const limits = {
   walkRowsMax: 512,
   /** Bytes that one step of a walk returns, one row at least. */
   walkBytesMax: 512 * KiB,
+  /** Bytes of hints that one node keeps for one other; beyond, a write is kept only when its w needs it. */
+  hintBytesMax: 256 * MiB,
+  /** How long one node goes on taking hints for one that stays away; the same exception. */
+  hintAgeMsMax: 10_800_000 as Millis,
+  /** Hints that are on their way to one node at once. */
+  hintsInFlightMax: 128,
   /** Keys of one getMany, entries of one putMany. */
   batchKeysMax: 100_000,
   /** Depth of nested MessagePack values, and of nested arrays in the Redis protocol. */

@@ -24,6 +24,11 @@ export interface RequestOptions {
 export interface ReadOptions extends RequestOptions {
   /** Replicas whose answers a read waits for. 1 <= r <= n. */
   readonly r?: number
+  /**
+   * How many of those must be of the key's n nodes themselves: no answer of one that stands in for a node that
+   * is away. 0 <= pr <= r; default 0.
+   */
+  readonly pr?: number
 }
 
 export interface WriteOptions extends RequestOptions {
@@ -33,6 +38,11 @@ export interface WriteOptions extends RequestOptions {
   readonly w?: number
   /** How many of those must have reached the bucket's durability. 0 <= dw <= w. */
   readonly dw?: number
+  /**
+   * How many of the w must be of the key's n nodes themselves: no copy that another keeps for a node that is
+   * away. 0 <= pw <= w; default 0, which is what makes a store always writeable (Dynamo 4.6).
+   */
+  readonly pw?: number
 }
 
 export interface PutOptions extends WriteOptions {
@@ -162,6 +172,9 @@ export interface NodeStatus {
   readonly bufferBytes: number
   readonly dirtyBytes: number
   readonly heapBytes: number
+  /** Writes that this node keeps for nodes that are away, and their bytes. */
+  readonly hints: number
+  readonly hintBytes: number
   /** The longest delay of its event loop in the last second. */
   readonly loopDelayMs: Millis
 }

@@ -30,7 +30,17 @@ import type {
 import { decodeValue, encodeValue } from './codec.js'
 import type { ClusterCore } from './core.js'
 import { bucketPrefix, describe, internalKey, userKey } from './keys.js'
-import { checkDw, checkFlag, checkNames, checkOneOf, checkR, checkW, timeoutOf } from './options.js'
+import {
+  checkDw,
+  checkFlag,
+  checkNames,
+  checkOneOf,
+  checkPr,
+  checkPw,
+  checkR,
+  checkW,
+  timeoutOf,
+} from './options.js'
 import { clearBucket, countKeys, scanPage, walkPages } from './scan.js'
 import { readToken, writeToken } from './token.js'
 
@@ -40,8 +50,8 @@ const windowMax = 8_192
 const expiresMax: Millis = 253_402_300_799_999
 
 const requestNames = ['timeout', 'signal']
-const readNames = [...requestNames, 'r']
-const writeNames = [...requestNames, 'context', 'w', 'dw']
+const readNames = [...requestNames, 'r', 'pr']
+const writeNames = [...requestNames, 'context', 'w', 'dw', 'pw']
 const deleteNames = [...writeNames, 'returnPrevious']
 const putNames = [...deleteNames, 'ttl', 'expiresAt', 'keepExpiry', 'condition']
 
@@ -83,10 +93,11 @@ export class ClusterBucket<T> implements Bucket<T> {
     checkNames(options, readNames, 'get')
     const { n, r, conflicts } = this.properties
     const wanted = options.r === undefined ? r : checkR(options.r, n)
+    const pr = options.pr === undefined ? 0 : checkPr(options.pr, wanted)
     const internal = internalKey(this.prefix, key)
     const hash = this.core.hash(internal)
     const answer = (await this.core.requests.send(
-      { type: 'get', key: internal, hash, conflicts, n, r: wanted },
+      { type: 'get', key: internal, hash, conflicts, n, r: wanted, pr },
       timeoutOf(options),
       options.signal,
     )) as GetAnswered
@@ -149,6 +160,7 @@ export class ClusterBucket<T> implements Bucket<T> {
     const { n, conflicts, durability } = properties
     const w = options.w === undefined ? properties.w : checkW(options.w, n)
     const dw = options.dw === undefined ? Math.min(properties.dw, w) : checkDw(options.dw, w)
+    const pw = options.pw === undefined ? 0 : checkPw(options.pw, w)
     const internal = internalKey(this.prefix, key)
     const hash = core.hash(internal)
     const { encoding, bytes } = this.encode(wanted)
@@ -172,6 +184,8 @@ export class ClusterBucket<T> implements Bucket<T> {
       w,
       dw,
       level: durability,
+      pw,
+      standsInFor: 0,
       looked: false,
       seen: undefined,
     }

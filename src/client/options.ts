@@ -65,6 +65,14 @@ export function checkDw(value: unknown, w: number): number {
   return quorum('dw', value, 0, w, 'w')
 }
 
+export function checkPr(value: unknown, r: number): number {
+  return quorum('pr', value, 0, r, 'r')
+}
+
+export function checkPw(value: unknown, w: number): number {
+  return quorum('pw', value, 0, w, 'w')
+}
+
 /** Properties of a bucket as given, laid over what it has. A quorum that no longer fits is an error, not adjusted. */
 export function checkProperties(
   given: Partial<BucketProperties>,

@@ -31,6 +31,8 @@ export function readStatus(status: StatusTable, ring: Ring, n: number): NodeStat
       bufferBytes: counter('bufferBytes'),
       dirtyBytes: counter('dirtyBytes'),
       heapBytes: counter('heapBytes'),
+      hints: counter('hints'),
+      hintBytes: counter('hintBytes'),
       loopDelayMs: counter('loopDelayMs'),
     }
   })

@@ -14,7 +14,7 @@ import { type Address, type Kind, singleAddress, vnodeAddress } from './address.
 import type { Envelope, Message } from './envelope.js'
 import type { Level, Put, PutAnswered } from './write.js'
 
-const kinds: readonly Kind[] = ['vnode', 'gateway', 'supervisor', 'machine', 'client', 'host']
+const kinds: readonly Kind[] = ['vnode', 'gateway', 'supervisor', 'machine', 'client', 'host', 'courier']
 const kindNumber: Readonly<Record<Kind, number>> = {
   vnode: 0,
   gateway: 1,
@@ -22,6 +22,7 @@ const kindNumber: Readonly<Record<Kind, number>> = {
   machine: 3,
   client: 4,
   host: 5,
+  courier: 6,
 }
 const levels: readonly Level[] = ['memory', 'os', 'disk']
 const levelNumber: Readonly<Record<Level, number>> = { memory: 0, os: 1, disk: 2 }
@@ -60,6 +61,9 @@ const packedTypes: ReadonlySet<string> = new Set(
     'walk-failed': 1,
     'rows-read': 1,
     'repair-due': 1,
+    keep: 1,
+    'fetch-kept': 1,
+    'hints-due': 1,
     'nodes-changed': 1,
     'ring-changed': 1,
     spawn: 1,
@@ -238,7 +242,9 @@ function writePut(writer: Writer, put: Put): void {
   writer.u8(put.n)
   writer.u8(put.w)
   writer.u8(put.dw)
+  writer.u8(put.pw)
   writer.u8(put.coordinator)
+  writer.u8(put.standsInFor)
   writer.u8(put.encoding)
   writer.u32(put.checksum)
   writer.f64(put.expires)
@@ -271,7 +277,9 @@ function readPut(reader: Reader): Put {
     n: reader.u8(),
     w: reader.u8(),
     dw: reader.u8(),
+    pw: reader.u8(),
     coordinator: reader.u8(),
+    standsInFor: reader.u8(),
     encoding: reader.u8(),
     checksum: reader.u32(),
     expires: reader.f64(),

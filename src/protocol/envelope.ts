@@ -4,6 +4,7 @@
 import type { ErrorCode } from '../base/errors.js'
 import type { Millis, RequestId } from '../base/units.js'
 import type { Address, Kind } from './address.js'
+import type { FetchKept, HintsDue, Keep } from './hint.js'
 import type {
   GiveUp,
   NodeBrisk,
@@ -58,6 +59,15 @@ export type GatewayMessage =
   | RequestSweepDue
   | HostMessage
 
+export type CourierMessage =
+  | Keep
+  | FetchKept
+  | Replicated
+  | ReplicateFailed
+  | RowsRead
+  | HintsDue
+  | HostMessage
+
 export type ClientMessage = PutAnswered | PutFailed | GetAnswered | GetFailed | ScanAnswered | ScanFailed
 
 export type SupervisorMessage = NodeReady | NodeExited | NodeSlow | NodeBrisk | RestartDue
@@ -71,6 +81,7 @@ export interface Protocol {
   readonly supervisor: SupervisorMessage
   readonly machine: MachineMessage
   readonly host: HostMessage
+  readonly courier: CourierMessage
 }
 
 export type Message = Protocol[Kind]
@@ -98,8 +109,10 @@ export function refusalOf(message: Message, code: ErrorCode): Message | undefine
     case 'scan':
       return { type: 'scan-failed', code, details: {} }
     case 'replicate':
+    case 'keep':
       return { type: 'replicate-failed', code }
     case 'fetch':
+    case 'fetch-kept':
       return { type: 'fetch-failed', code }
     case 'walk':
       return { type: 'walk-failed', code }

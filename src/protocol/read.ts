@@ -16,6 +16,8 @@ export interface Get {
   readonly conflicts: Conflicts
   readonly n: number
   readonly r: number
+  /** How many of the first n nodes of the preference list must have answered themselves. 0: hints count too. */
+  readonly pr: number
 }
 
 export interface GetAnswered {

@@ -26,6 +26,8 @@ export interface Put {
   readonly context: Context | undefined
   /** The node that shall coordinate if it can, 0 for none: who answered the preceding read first. */
   readonly coordinator: NodeId
+  /** Set by the gateway when a node beyond the first n is to lead: the one among them in whose place it does. */
+  readonly standsInFor: NodeId
   /** When the new version expires, 0 for never. */
   readonly expires: Millis
   readonly keepExpiry: boolean
@@ -35,6 +37,8 @@ export interface Put {
   readonly n: number
   readonly w: number
   readonly dw: number
+  /** How many of the first n nodes of the preference list must have it themselves. 0: hints count too. */
+  readonly pw: number
   /** What `dw` counts. With dw 0 one replica is still asked to write that far, and not awaited. */
   readonly level: Level
   /** The gateway has asked the replicas what they have, because the write depends on it. */

@@ -5,23 +5,30 @@ export interface WriteTally {
   readonly n: number
   readonly w: number
   readonly dw: number
+  /** How many must have it that are at home: the node itself, nobody in its place. */
+  readonly pw: number
   /** Replicas that have it. */
   stored: number
   /** Those that have it at the level that `dw` counts. */
   durable: number
+  /** Places whose own node has it. */
+  home: number
+  /** Places whose own node will not have it. */
+  away: number
   /** Those that will not answer any more, or answered that they cannot. */
   failed: number
 }
 
 export type WriteVerdict = 'waiting' | 'ok' | 'lost'
 
-export function writeTally(n: number, w: number, dw: number): WriteTally {
-  return { n, w, dw, stored: 0, durable: 0, failed: 0 }
+export function writeTally(n: number, w: number, dw: number, pw = 0): WriteTally {
+  return { n, w, dw, pw, stored: 0, durable: 0, home: 0, away: 0, failed: 0 }
 }
 
 /** A replica has the write; with `durable` at the level that counts. May come in any order, any number of times. */
-export function noteStored(tally: WriteTally, index: number, durable: boolean): void {
+export function noteStored(tally: WriteTally, index: number, durable: boolean, atHome = true): void {
   tally.stored |= 1 << index
+  if (atHome) tally.home |= 1 << index
   if (durable) tally.durable |= 1 << index
 }
 
@@ -30,11 +37,17 @@ export function noteFailed(tally: WriteTally, index: number): void {
   tally.failed |= 1 << index
 }
 
+/** The own node of this place is not asked, or will not answer; another may have stepped in. */
+export function noteAway(tally: WriteTally, index: number): void {
+  tally.away |= 1 << index
+}
+
 /** ok: w have it and dw durably. lost: those that have not failed cannot make it so any more. */
 export function writeVerdict(tally: WriteTally): WriteVerdict {
-  const { n, w, dw, stored, durable, failed } = tally
-  if (countBits(stored) >= w && countBits(durable) >= dw) return 'ok'
+  const { n, w, dw, pw, stored, durable, home, away, failed } = tally
+  if (countBits(stored) >= w && countBits(durable) >= dw && countBits(home) >= pw) return 'ok'
   const hopeful = ((1 << n) - 1) & ~failed
+  if (pw > 0 && countBits(home | (hopeful & ~away)) < pw) return 'lost'
   if (countBits(stored | hopeful) < w || countBits(durable | hopeful) < dw) return 'lost'
   return 'waiting'
 }
@@ -42,35 +55,58 @@ export function writeVerdict(tally: WriteTally): WriteVerdict {
 export interface ReadTally {
   readonly n: number
   readonly r: number
+  /** How many must have answered that are at home: the node itself, nobody in its place. */
+  readonly pr: number
   /** Replicas that answered and lack nothing. */
   complete: number
   /** Replicas that answered but may lack something: merged, not counted, unless all n have answered. */
   incomplete: number
   failed: number
+  /** Places whose own node answered; of these, those that lack nothing. */
+  home: number
+  homeComplete: number
+  /** Places whose own node will not answer. */
+  away: number
 }
 
 export type ReadVerdict = 'waiting' | 'enough' | 'lost'
 
-export function readTally(n: number, r: number): ReadTally {
-  return { n, r, complete: 0, incomplete: 0, failed: 0 }
+export function readTally(n: number, r: number, pr = 0): ReadTally {
+  return { n, r, pr, complete: 0, incomplete: 0, failed: 0, home: 0, homeComplete: 0, away: 0 }
 }
 
-export function noteRead(tally: ReadTally, index: number, complete: boolean): void {
-  if (complete) tally.complete |= 1 << index
-  else tally.incomplete |= 1 << index
+export function noteRead(tally: ReadTally, index: number, complete: boolean, atHome = true): void {
+  const bit = 1 << index
+  if (complete) tally.complete |= bit
+  else tally.incomplete |= bit
+  if (!atHome) return
+  tally.home |= bit
+  if (complete) tally.homeComplete |= bit
 }
 
 export function noteReadFailed(tally: ReadTally, index: number): void {
   tally.failed |= 1 << index
+  tally.away |= 1 << index
 }
 
-/** enough: r complete replicas, or all n, have answered. lost: neither can happen any more. */
+/** The own node of this place will not answer; another may answer for it. */
+export function noteReadAway(tally: ReadTally, index: number): void {
+  tally.away |= 1 << index
+}
+
+/** enough: r complete replicas, or all n, have answered, and pr of them at home. lost: that cannot happen any more. */
 export function readVerdict(tally: ReadTally): ReadVerdict {
-  const { n, r, complete, incomplete, failed } = tally
+  const { n, r, pr, complete, incomplete, failed, home, homeComplete, away } = tally
   const all = (1 << n) - 1
+  const isStrictEnough = pr === 0 || countBits(homeComplete) >= pr || home === all
   const answered = complete | incomplete
-  if (countBits(complete) >= r || answered === all) return 'enough'
+  if (isStrictEnough && (countBits(complete) >= r || answered === all)) return 'enough'
+  if (!isStrictEnough) {
+    const openHome = all & ~home & ~away
+    if (countBits(homeComplete | openHome) < pr && (home | openHome) !== all) return 'lost'
+  }
   const open = all & ~answered & ~failed
+  // What was answered by a stand-in may still be answered by the node itself.
   if (countBits(complete | open) >= r || (answered | open) === all) return 'waiting'
   return 'lost'
 }

@@ -18,14 +18,17 @@ interface Waiting {
 export class Aside {
   private readonly ports: HostPorts
   private readonly storage: HostStorage
+  /** True for what was deleted although the store may still have it. */
+  private readonly isForgotten: (key: Key) => boolean
   private readonly keys = new Map<Key, Waiting>()
   private readonly fresh: Key[] = []
   private readonly done: Key[] = []
   private count = 0
 
-  constructor(ports: HostPorts, storage: HostStorage) {
+  constructor(ports: HostPorts, storage: HostStorage, isForgotten: (key: Key) => boolean) {
     this.ports = ports
     this.storage = storage
+    this.isForgotten = isForgotten
   }
 
   get ready(): boolean {
@@ -37,7 +40,7 @@ export class Aside {
   }
 
   /** Puts the envelope aside when its key is not in memory, or others for the key wait already. */
-  mustWait(key: Key, envelope: Envelope): boolean {
+  mustWait(key: Key, partition: Partition, envelope: Envelope): boolean {
     const waiting = this.keys.get(key)
     if (waiting !== undefined) {
       waiting.envelopes.push(envelope)
@@ -47,8 +50,7 @@ export class Aside {
     const { memory } = this.storage
     if (memory.complete) return false
     const hash = (envelope.message as { readonly hash: number }).hash
-    if (memory.has(key, hash)) return false
-    const { partition } = envelope.to
+    if (memory.has(key, hash) || this.isForgotten(key)) return false
     this.keys.set(key, { partition, hash, envelopes: [envelope], state: 'new', row: undefined })
     this.fresh.push(key)
     this.count++
@@ -83,7 +85,8 @@ export class Aside {
     for (const key of this.done.splice(0)) {
       const waiting = this.keys.get(key) as Waiting
       this.keys.delete(key)
-      const { row, hash } = waiting
+      const { hash } = waiting
+      const row = this.isForgotten(key) ? undefined : waiting.row
       // Memory may have no room, or have received the key from elsewhere meanwhile: then it is newer.
       if (row instanceof Uint8Array && !memory.has(key, hash)) memory.put(key, hash, row, 'clean')
       const fetched: FetchedRows = new Map([[key, row]])

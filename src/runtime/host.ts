@@ -7,6 +7,8 @@
 // messages for other keys do not wait; every request that cannot be done is answered.
 
 import type { Actor } from '../actors/actor.js'
+import { courierActor } from '../actors/courier/courier.js'
+import type { CourierState } from '../actors/courier/state.js'
 import { gatewayActor } from '../actors/gateway/gateway.js'
 import type { GatewayState } from '../actors/gateway/state.js'
 import { type SupervisorState, supervisorActor } from '../actors/supervisor/supervisor.js'
@@ -16,7 +18,13 @@ import type { ErrorCode } from '../base/errors.js'
 import { limits } from '../base/limits.js'
 import type { Key, Millis, Partition } from '../base/units.js'
 import { type Address, singleAddress, vnodeAddress } from '../protocol/address.js'
-import { type Envelope, type Message, refusalOf, type VnodeMessage } from '../protocol/envelope.js'
+import {
+  type CourierMessage,
+  type Envelope,
+  type Message,
+  refusalOf,
+  type VnodeMessage,
+} from '../protocol/envelope.js'
 import type { NodesChanged, RingChanged } from '../protocol/life.js'
 import { hashOf, partitionOf } from '../ring/ring.js'
 import { Aside } from './aside.js'
@@ -46,6 +54,7 @@ export class Host {
   private readonly vnodes: (VnodeState | undefined)[] = []
   private readonly gateway: GatewayState
   private readonly supervisor: SupervisorState | undefined
+  private readonly courier: CourierState | undefined
   private ring: RingChanged | undefined
   private nodes: NodesChanged | undefined
 
@@ -65,10 +74,11 @@ export class Host {
         () => (this.catchingUp ? ports.life.catchUp?.since : undefined),
       )
     this.walks = storage && this.journal && new Walks(ports, storage, this.journal, hash, deliver)
-    this.aside = storage && new Aside(ports, storage)
+    this.aside = storage && new Aside(ports, storage, (key) => this.journal?.isForgotten(key) ?? false)
     this.turn = new HostTurn(ports, this.timers, this.journal, this.walks)
     this.turn.begin()
     this.gateway = this.start(gatewayActor, singleAddress('gateway', ports.thread))
+    if (storage !== undefined) this.courier = this.start(courierActor, singleAddress('courier', ports.thread))
     if (roles.supervisor)
       this.supervisor = this.start(supervisorActor, singleAddress('supervisor', ports.thread))
   }
@@ -100,6 +110,11 @@ export class Host {
   /** Stale copies that reads led by this thread have mended. */
   get readRepairs(): number {
     return this.gateway.readRepairs
+  }
+
+  /** What this node keeps for others. */
+  get hints(): CourierState['owners'] | undefined {
+    return this.courier?.owners
   }
 
   /** What this thread was told last about the nodes. */
@@ -153,7 +168,13 @@ export class Host {
     }
     if (to.kind === 'vnode' && this.aside !== undefined) {
       const key = vnodeActor.reads(message as VnodeMessage)
-      if (key !== undefined && this.aside.mustWait(key, envelope)) return
+      if (key !== undefined && this.aside.mustWait(key, to.partition, envelope)) return
+    } else if (to.kind === 'courier' && this.aside !== undefined) {
+      const hint = courierActor.reads(message as CourierMessage)
+      const { hash } = message as { readonly hash: number }
+      if (hint !== undefined && this.ring === undefined) return
+      if (hint !== undefined && this.aside.mustWait(hint, partitionOf(this.knownRing(), hash), envelope))
+        return
     }
     this.decide(envelope)
   }
@@ -177,6 +198,10 @@ export class Host {
           envelope as Parameters<typeof supervisorActor.receive>[1],
           turn,
         )
+        return
+      case 'courier':
+        if (this.courier === undefined) return
+        courierActor.receive(this.courier, envelope as Envelope<CourierMessage>, turn)
         return
       case 'host':
         this.tellActors(envelope as Envelope<NodesChanged | RingChanged>)
@@ -220,6 +245,10 @@ export class Host {
     } else this.nodes = message
     turn.self = this.gateway.self
     gatewayActor.receive(this.gateway, { ...envelope, to: this.gateway.self }, turn)
+    if (this.courier !== undefined) {
+      turn.self = this.courier.self
+      courierActor.receive(this.courier, { ...envelope, to: this.courier.self }, turn)
+    }
     for (const state of this.vnodes) {
       if (state === undefined) continue
       turn.self = state.self

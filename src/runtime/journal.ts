@@ -13,7 +13,7 @@ import { limits } from '../base/limits.js'
 import type { Key, Millis, Partition } from '../base/units.js'
 import type { Envelope } from '../protocol/envelope.js'
 import { encodeMeta, metaRow } from '../storage/meta.js'
-import { type CommitLevel, objectRow, type Write } from '../storage/store.js'
+import { type CommitLevel, objectRow, type RowKey, type Write } from '../storage/store.js'
 import type { Stamp } from '../versions/object.js'
 import type { HostPorts, HostStorage } from './ports.js'
 
@@ -56,6 +56,9 @@ export class Journal {
   /** What the node may still lack, while it catches up. */
   private readonly owing: () => Stamp | undefined
   private wanted = new Map<Key, number>()
+  /** Rows to be deleted with the next batch, and with the one that is under way. */
+  private forgotten = new Map<Key, RowKey>()
+  private forgetting: ReadonlyMap<Key, RowKey> = new Map()
   private level: CommitLevel = 'os'
   private wantedSince: Millis = 0
   private gates: Gate[] = []
@@ -104,9 +107,20 @@ export class Journal {
 
   /** The object of this key goes into the next batch, as it is then. */
   note(key: Key, hash: number, level: CommitLevel): void {
-    if (this.wanted.size === 0) this.wantedSince = this.ports.now()
+    if (this.wanted.size === 0 && this.forgotten.size === 0) this.wantedSince = this.ports.now()
     this.wanted.set(key, hash)
     if (level === 'disk') this.level = 'disk'
+  }
+
+  /** The row of this key is deleted with the next batch, unless it is written again: deletions come first. */
+  forget(partition: Partition, key: Key): void {
+    if (this.wanted.size === 0 && this.forgotten.size === 0) this.wantedSince = this.ports.now()
+    this.wanted.delete(key)
+    this.forgotten.set(key, objectRow(partition, key))
+  }
+
+  isForgotten(key: Key): boolean {
+    return this.forgotten.has(key) || this.forgetting.has(key)
   }
 
   /** Releases `envelope` when all that was noted so far has reached `level`, or `otherwise` when it cannot. */
@@ -130,13 +144,13 @@ export class Journal {
   nextDue(): Millis | undefined {
     if (this.failed !== undefined || this.committing) return undefined
     let due = this.storage.memory.dirtyObjects > 0 ? this.flushDue : Number.POSITIVE_INFINITY
-    if (this.wanted.size > 0) due = Math.min(due, this.wantedSince + lingerMs)
+    if (this.wanted.size > 0 || this.forgotten.size > 0) due = Math.min(due, this.wantedSince + lingerMs)
     if (this.unsyncedSince > 0) due = Math.min(due, this.unsyncedSince + syncEveryMs)
     return due === Number.POSITIVE_INFINITY ? undefined : due
   }
 
   get idle(): boolean {
-    return !this.committing && this.gates.length === 0 && this.wanted.size === 0
+    return !this.committing && this.gates.length === 0 && this.wanted.size === 0 && this.forgotten.size === 0
   }
 
   /** Starts a batch when none is under way and there is something to write. */
@@ -150,7 +164,7 @@ export class Journal {
   }
 
   private lingered(now: Millis): boolean {
-    if (this.wanted.size === 0) return false
+    if (this.wanted.size === 0 && this.forgotten.size === 0) return false
     return (
       this.wanted.size >= lingerObjects || now >= this.wantedSince + lingerMs || this.closing !== undefined
     )
@@ -183,6 +197,9 @@ export class Journal {
   private commitBatch(): void {
     const { memory, store } = this.storage
     const writes: Write[] = []
+    this.forgetting = this.forgotten
+    this.forgotten = new Map()
+    for (const row of this.forgetting.values()) writes.push({ row, value: undefined })
     const taken: Taken[] = []
     for (const [key, hash] of this.wanted) {
       const current = memory.take(key, hash)
@@ -242,7 +259,7 @@ export class Journal {
   /** The last batch of an orderly end: everything before it is in the store, so it alone may say "clean". */
   private finish(): boolean {
     if (this.closing === undefined || this.committing || this.storage.memory.dirtyObjects > 0) return false
-    if (this.wanted.size > 0 || this.gates.length > 0) return false
+    if (this.wanted.size > 0 || this.gates.length > 0 || this.forgotten.size > 0) return false
     const done = this.closing
     this.sequence++
     this.committing = true
@@ -272,6 +289,7 @@ export class Journal {
       else this.closing(error)
       return
     }
+    this.forgetting = new Map()
     this.counters.commits++
     if (level === 'disk') {
       this.counters.syncs++

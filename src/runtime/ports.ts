@@ -17,6 +17,7 @@ export interface Memory {
   has(key: Key, hash: number): boolean
   /** False when everything in it is unflushed and there is no room. */
   put(key: Key, hash: number, value: Uint8Array, state: 'clean' | 'dirty' | 'volatile'): boolean
+  remove(key: Key, hash: number): void
   /** Hands out the current bytes of one unflushed object to be written; undefined when it is flushed already. */
   take(key: Key, hash: number): { readonly value: Uint8Array; readonly token: number } | undefined
   /** Hands out the oldest unflushed objects that are not handed out already. */

@@ -41,6 +41,8 @@ const counterNames = [
   'bufferBytes',
   'dirtyBytes',
   'heapBytes',
+  'hints',
+  'hintBytes',
 ] as const
 
 export type CounterName = (typeof counterNames)[number]

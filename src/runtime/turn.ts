@@ -148,6 +148,12 @@ export class HostTurn implements Turn {
     } else if (level !== 'memory') this.journal?.note(key, hash, level)
   }
 
+  delete(partition: Partition, key: Key, hash: number): void {
+    this.ports.storage?.memory.remove(key, hash)
+    this.fetched?.delete(key)
+    this.journal?.forget(partition, key)
+  }
+
   persist(_partition: Partition, key: Key, hash: number, level: Level): void {
     if (level !== 'memory') this.journal?.note(key, hash, level)
   }

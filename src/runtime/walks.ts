@@ -5,10 +5,12 @@
 import type { RowsWanted } from '../actors/actor.js'
 import { copyBytes, Malformed } from '../base/bytes.js'
 import { limits } from '../base/limits.js'
-import type { Key, Partition } from '../base/units.js'
+import type { Key, NodeId, Partition } from '../base/units.js'
 import type { Envelope } from '../protocol/envelope.js'
+import { isHintKey, keyOfHint, ownerOfHint } from '../protocol/hint.js'
 import type { RowsRead, WalkedRow } from '../protocol/walk.js'
 import { partitionOf, type Ring } from '../ring/ring.js'
+import { hintBounds, hintKeyOfRow } from '../storage/layout.js'
 import { objectRow, type Row, type RowKey } from '../storage/store.js'
 import type { Stamp } from '../versions/object.js'
 import { decodeObject } from '../versions/object-codec.js'
@@ -52,10 +54,11 @@ export class Walks {
 
   /** A key that no store will ever list. */
   noteVolatile(partition: Partition, key: Key): void {
-    let keys = this.volatile.get(partition)
+    const place = isHintKey(key) ? hintsOf(ownerOfHint(key)) : partition
+    let keys = this.volatile.get(place)
     if (keys === undefined) {
       keys = new Set()
-      this.volatile.set(partition, keys)
+      this.volatile.set(place, keys)
     }
     keys.add(key)
   }
@@ -66,7 +69,8 @@ export class Walks {
   }
 
   private read(wanted: RowsWanted): void {
-    const { partition } = wanted.vnode
+    if (wanted.owner !== 0) return this.readHints(wanted)
+    const { partition } = wanted.asker
     const from = wanted.after > wanted.prefix ? wanted.after : wanted.prefix
     const after = objectRow(partition, from as Key)
     // So many rows that they are about a page of bytes, by what rows were like lately: rows can be large.
@@ -78,8 +82,40 @@ export class Walks {
     })
   }
 
+  /** Hints for one node; a page ends at a row, because keys of several partitions are no order of rows. */
+  private readHints(wanted: RowsWanted): void {
+    const { after, before } = hintBounds(wanted.owner)
+    const from = wanted.after === '' ? after : wanted.after
+    this.storage.store.walk(from, before, wanted.limit, (error, rows) => {
+      if (error === undefined) this.answer(wanted, this.hintPage(wanted, rows))
+      else this.answer(wanted, { type: 'rows-read', rows: [], next: undefined, failed: true })
+      this.ports.wake()
+    })
+  }
+
+  private hintPage(wanted: RowsWanted, stored: readonly Row[]): RowsRead {
+    const rows: WalkedRow[] = []
+    const take = (key: Key, value: Uint8Array | undefined) => {
+      if (this.journal.isForgotten(key)) return
+      const view = this.storage.memory.peek(key, this.hashOf(keyOfHint(key)))
+      const object = view === undefined ? value : copyBytes(view)
+      if (object !== undefined) rows.push({ key, object })
+    }
+    for (const { row, value } of stored) take(hintKeyOfRow(row), value)
+    const volatile = this.volatile.get(hintsOf(wanted.owner))
+    if (wanted.after === '' && volatile !== undefined) {
+      for (const key of volatile) {
+        if (rows.length >= 2 * wanted.limit) break
+        if (this.storage.memory.has(key, this.hashOf(keyOfHint(key)))) take(key, undefined)
+        else volatile.delete(key)
+      }
+    }
+    const next = stored.length < wanted.limit ? undefined : stored.at(-1)?.row
+    return { type: 'rows-read', rows, next, failed: false }
+  }
+
   private answer(wanted: RowsWanted, message: RowsRead): void {
-    this.deliver({ to: wanted.vnode, from: wanted.vnode, request: wanted.request, deadline: 0, message })
+    this.deliver({ to: wanted.asker, from: wanted.asker, request: wanted.request, deadline: 0, message })
   }
 
   private page(wanted: RowsWanted, rows: readonly Row[], limit: number): RowsRead {
@@ -112,7 +148,7 @@ export class Walks {
   }
 
   private volatileKeys(wanted: RowsWanted, last: string | undefined): Key[] {
-    const keys = this.volatile.get(wanted.vnode.partition)
+    const keys = this.volatile.get(wanted.asker.partition)
     if (keys === undefined) return []
     const found: Key[] = []
     for (const key of keys) {
@@ -146,6 +182,11 @@ function newestStamp(bytes: Uint8Array, hash: number): Stamp {
     if (error instanceof Malformed) return Number.POSITIVE_INFINITY
     throw error
   }
+}
+
+/** Where the keys of volatile hints for a node are noted: no partition's number. */
+function hintsOf(owner: NodeId): number {
+  return -owner
 }
 
 /** The row after the last one with this prefix: no byte of a bucket's name is as large as 0xff. */

@@ -23,6 +23,7 @@ export interface SimWrite {
   readonly n?: number
   readonly w?: number
   readonly dw?: number
+  readonly pw?: number
   readonly level?: Put['level']
   readonly change?: Put['change']
   readonly condition?: Put['condition']
@@ -37,6 +38,7 @@ export interface SimRead {
   readonly conflicts?: Conflicts
   readonly n?: number
   readonly r?: number
+  readonly pr?: number
   readonly timeoutMs?: Millis
   readonly via?: NodeId
 }
@@ -85,6 +87,8 @@ export class SimClient {
       w: options.w ?? 2,
       dw: options.dw ?? 0,
       level,
+      pw: options.pw ?? 0,
+      standsInFor: 0,
       looked: false,
       seen: undefined,
     }
@@ -100,6 +104,7 @@ export class SimClient {
       conflicts: options.conflicts ?? 'siblings',
       n: options.n ?? this.ring.copies,
       r: options.r ?? 2,
+      pr: options.pr ?? 0,
     } as const
     return this.send(message, options.timeoutMs, options.via)
   }

@@ -3,11 +3,13 @@
 // over, rebuilt, listed or dropped as one is stored side by side.
 //
 //     'm' name                                    what a node knows of itself
+//     'h' owner (1 byte) partition key            a hint: what is kept for another node, apart from one's own
 //     'o' partition (2 bytes, big-endian) key     an object; key is bucket, NUL, key
 //
 // Bounds are for Store.walk, which leaves out both ends: no row equals them, because no key is empty.
 
-import type { Key, Partition } from '../base/units.js'
+import type { Key, NodeId, Partition } from '../base/units.js'
+import { hintKey } from '../protocol/hint.js'
 import { objectRow, type RowKey } from './store.js'
 
 export interface Bounds {
@@ -51,4 +53,17 @@ export function bucketBounds(partition: Partition, bucket: string): Bounds {
 /** The first row after the partition; after the last one, the letter that follows 'o'. */
 function endOfPartition(partition: Partition): RowKey {
   return partition === 0xffff ? 'p' : objectRow(partition + 1, '' as Key)
+}
+
+/** Characters of a hint's row before the key that it is of. */
+const hintKeyAt = 4
+
+/** All hints for one node. */
+export function hintBounds(owner: NodeId): Bounds {
+  return { after: `h${String.fromCharCode(owner)}`, before: `h${String.fromCharCode(owner + 1)}` }
+}
+
+/** The key of the hint in this row, as memory knows it. */
+export function hintKeyOfRow(row: RowKey): Key {
+  return hintKey(row.charCodeAt(1), row.slice(hintKeyAt) as Key)
 }

@@ -6,6 +6,7 @@
 // Stores know nothing of objects, versions or checksums; keys and values are bytes.
 
 import type { Key } from '../base/units.js'
+import { isHintKey, keyOfHint, ownerOfHint } from '../protocol/hint.js'
 
 /** `os`: written to the log, survives kill -9. `disk`: fsynced, survives a power cut. */
 export type CommitLevel = 'os' | 'disk'
@@ -50,7 +51,10 @@ export interface Store {
   close(done: Done): void
 }
 
-/** The row of an object: its partition (two bytes, big-endian), then bucket, NUL and key. */
+/** The row of an object: its partition (two bytes, big-endian), then bucket, NUL and key. Of a hint: see layout. */
 export function objectRow(partition: number, key: Key): RowKey {
+  if (key.length > 0 && isHintKey(key)) {
+    return `h${String.fromCharCode(ownerOfHint(key), partition >>> 8, partition & 0xff)}${keyOfHint(key)}`
+  }
   return String.fromCharCode(0x6f, partition >>> 8, partition & 0xff) + key
 }

@@ -139,6 +139,8 @@ describe('options of a request', () => {
     ['r "2"', { r: '2' }, 'quorum-invalid'],
     ['r NaN', { r: Number.NaN }, 'quorum-invalid'],
     ['r > n', { r: 4 }, 'quorum-invalid'],
+    ['pr > r', { r: 1, pr: 2 }, 'quorum-invalid'],
+    ['pr 0.5', { pr: 0.5 }, 'quorum-invalid'],
     ['r 65', { r: 65 }, 'quorum-invalid'],
     ['r null', { r: null }, 'quorum-invalid'],
   ]
@@ -166,6 +168,9 @@ describe('options of a request', () => {
     ['w "2"', { w: '2' }, 'quorum-invalid'],
     ['dw > w', { w: 1, dw: 2 }, 'quorum-invalid'],
     ['dw -1', { dw: -1 }, 'quorum-invalid'],
+    ['pw > w', { w: 1, pw: 2 }, 'quorum-invalid'],
+    ['pw -1', { pw: -1 }, 'quorum-invalid'],
+    ['pw "1"', { pw: '1' }, 'quorum-invalid'],
     ['dw NaN', { dw: Number.NaN }, 'quorum-invalid'],
     ['context a number', { context: 5 }, 'context-invalid'],
     ['context an object', { context: {} }, 'context-invalid'],

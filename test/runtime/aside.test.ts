@@ -92,6 +92,8 @@ function bench(): Bench {
     w: 1,
     dw: 0,
     level: 'disk',
+    pw: 0,
+    standsInFor: 0,
     looked: false,
     seen: undefined,
   })

@@ -14,7 +14,7 @@ const ring = createRing({ epoch: 1, partitions: 4, copies: 2, nodes: [1, 2], has
 const client = singleAddress('client', 1)
 const here = singleAddress('gateway', 1)
 const hash = hashOf(ring, key('k'))
-const get = { type: 'get', key: key('k'), hash, conflicts: 'siblings', n: 2, r: 2 } as const
+const get = { type: 'get', key: key('k'), hash, conflicts: 'siblings', n: 2, r: 2, pr: 0 } as const
 const fetchMessage = { type: 'fetch', key: key('k'), hash } as const
 
 interface Bench {
@@ -122,7 +122,8 @@ describe('a request after its deadline', () => {
     ])
     expect(clock.now).toBeLessThan(1_000 + 150)
     run()
-    expect(host.nextDue()).toBeUndefined()
+    // All that is left is to look once whether an earlier life kept hints for the other node.
+    expect(host.nextDue()).toBeGreaterThanOrEqual(1_200)
   })
 })
 

@@ -54,7 +54,8 @@ function bench() {
     begunAt?: number
   }) => {
     walks.begin({
-      vnode: vnodeAddress(1, partition),
+      asker: vnodeAddress(1, partition),
+      owner: 0,
       request: 1,
       prefix: wanted.prefix ?? '',
       after: wanted.after ?? '',
@@ -126,7 +127,16 @@ describe('a walk', () => {
     clock.now += 5
     remember('a\0k', bytesOf('unflushed'), 'dirty')
     const vnode = vnodeAddress(1, partition)
-    walks.begin({ vnode, request: 1, prefix: '', after: '', limit: 9, begunAt: clock.now, since: 0 })
+    walks.begin({
+      asker: vnode,
+      owner: 0,
+      request: 1,
+      prefix: '',
+      after: '',
+      limit: 9,
+      begunAt: clock.now,
+      since: 0,
+    })
     expect(disk.walks).toHaveLength(0)
     journal.pump()
     expect(disk.walks).toHaveLength(0)
@@ -171,7 +181,16 @@ describe('a walk', () => {
   it('that the store cannot do fails as a whole', () => {
     const { walks, clock, answers, disk } = bench()
     const vnode = vnodeAddress(1, partition)
-    walks.begin({ vnode, request: 1, prefix: '', after: '', limit: 9, begunAt: clock.now - 1, since: 0 })
+    walks.begin({
+      asker: vnode,
+      owner: 0,
+      request: 1,
+      prefix: '',
+      after: '',
+      limit: 9,
+      begunAt: clock.now - 1,
+      since: 0,
+    })
     disk.walks.shift()?.end(new Error('EIO'))
     expect(answers).toEqual([{ type: 'rows-read', rows: [], next: undefined, failed: true }])
   })

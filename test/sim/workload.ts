@@ -37,7 +37,7 @@ export interface WorkloadOptions {
   readonly r: number
   /** What happens beside the requests, at each step. */
   readonly nemesis?: (world: World, random: Random, step: number) => void
-  /** Whether r + w > n makes reads see what was acknowledged before they began. */
+  /** Whether r + w > n makes reads see what was acknowledged before they began: with strict quorums only. */
   readonly regular?: boolean
 }
 
@@ -92,7 +92,12 @@ export class Workload {
     const base = random() < 0.75 ? this.seen.get(`${client} ${key}`) : undefined
     const coordinator = random() < 0.5 ? 1 + randomBelow(random, world.nodes.size) : 0
     const context = base === undefined ? {} : { context: base.context }
-    const request = world.client.put(key, value, { ...options.write, ...context, coordinator })
+    const request = world.client.put(key, value, {
+      ...options.write,
+      ...(options.regular && { pw: options.write.w ?? 2 }),
+      ...context,
+      coordinator,
+    })
     const history = new Set([value, ...(base?.values ?? [])])
     const written: Written = { key, value, history, request, fate: 'open' }
     this.written.set(value, written)
@@ -100,7 +105,10 @@ export class Workload {
   }
 
   private get(key: string, client: number): void {
-    const request = this.world.client.get(key, { r: this.options.r })
+    const request = this.world.client.get(key, {
+      r: this.options.r,
+      ...(this.options.regular && { pr: this.options.r }),
+    })
     const due: string[] = []
     if (this.options.regular === true) {
       for (const each of this.written.values())

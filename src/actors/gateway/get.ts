@@ -2,19 +2,26 @@
 // Any thread may lead a read, since it makes no version.
 
 import { Malformed } from '../../base/bytes.js'
-import type { RequestId } from '../../base/units.js'
-import { type Address, vnodeAddress } from '../../protocol/address.js'
+import type { NodeId, RequestId } from '../../base/units.js'
+import { type Address, singleAddress, vnodeAddress } from '../../protocol/address.js'
 import type { Envelope } from '../../protocol/envelope.js'
 import type { Fetched, FetchFailed, Get } from '../../protocol/read.js'
 import type { Put } from '../../protocol/write.js'
-import { countBits, noteRead, noteReadFailed, readTally, readVerdict } from '../../quorum/tally.js'
+import {
+  countBits,
+  noteRead,
+  noteReadAway,
+  noteReadFailed,
+  readTally,
+  readVerdict,
+} from '../../quorum/tally.js'
 import { preferenceList } from '../../ring/preference.js'
 import { partitionOf, type Ring } from '../../ring/ring.js'
 import { merge } from '../../versions/merge.js'
 import { decodeObject, encodeObject } from '../../versions/object-codec.js'
 import type { Turn } from '../actor.js'
 import { repairWaitMs, settleRepair } from './read-repair.js'
-import { type GatewayState, generationOf, isUp, nextRequest, type PendingGet } from './state.js'
+import { type GatewayState, generationOf, isBrisk, isUp, nextRequest, type PendingGet } from './state.js'
 import { fail, open } from './sweep.js'
 
 export function get(state: GatewayState, envelope: Envelope<Get>, turn: Turn): void {
@@ -32,16 +39,18 @@ export function askReplicas(
   r: number,
   turn: Turn,
 ): void {
-  const message = envelope.message
+  const { message } = envelope
   const partition = partitionOf(ring, message.hash)
   const replicas = preferenceList(ring, partition).slice(0, message.n)
+  const pr = message.type === 'get' ? message.pr : 0
   const pending: PendingGet = {
     type: 'get',
     envelope,
-    tally: readTally(replicas.length, r),
+    tally: readTally(replicas.length, r, pr),
     replicas,
     generations: replicas.map((node) => generationOf(state, node)),
     object: undefined,
+    standIns: [],
     first: undefined,
     fastest: 0,
     answered: false,
@@ -52,28 +61,83 @@ export function askReplicas(
   }
   const request = nextRequest(state)
   const question = { type: 'fetch', key: message.key, hash: message.hash } as const
-  for (let index = 0; index < replicas.length; index++) {
-    const node = replicas[index] as number
-    if (isUp(state, node)) turn.send(vnodeAddress(node, partition), question, request, envelope.deadline)
-    else noteReadFailed(pending.tally, index)
+  for (let place = 0; place < replicas.length; place++) {
+    const node = replicas[place] as number
+    const isAsked = isUp(state, node)
+    if (!isAsked) noteReadAway(pending.tally, place)
+    else turn.send(vnodeAddress(node, partition), question, request, envelope.deadline)
+    if (isBrisk(state, node)) continue
+    if (!askStandIn(state, request, pending, place, turn) && !isAsked) noteReadFailed(pending.tally, place)
   }
   open(state, request, pending, turn)
   settleGet(state, request, pending, turn)
 }
 
+/** Asks the next healthy node of the list what it keeps for the node of this place (Dynamo 4.6). */
+function askStandIn(
+  state: GatewayState,
+  request: RequestId,
+  pending: PendingGet,
+  place: number,
+  turn: Turn,
+): boolean {
+  const { ring } = state
+  if (ring === undefined) return false
+  const { envelope, replicas, standIns } = pending
+  const { key, hash } = envelope.message
+  const preference = preferenceList(ring, partitionOf(ring, hash))
+  for (let index = replicas.length; index < preference.length; index++) {
+    const node = preference[index] as NodeId
+    if (!isBrisk(state, node) || standIns.some((other) => other.node === node)) continue
+    standIns.push({ node, place })
+    const question = { type: 'fetch-kept', owner: replicas[place] as NodeId, key, hash } as const
+    turn.send(singleAddress('courier', node), question, request, envelope.deadline)
+    return true
+  }
+  return false
+}
+
 export function fetched(state: GatewayState, envelope: Envelope, message: Fetched, turn: Turn): void {
   const pending = state.pending.get(envelope.request)
   if (pending === undefined || pending.type !== 'get') return
-  const index = pending.replicas.indexOf(envelope.from.node)
-  if (index < 0) return
-  if (takeAnswer(pending, index, message)) {
-    if (pending.fastest === 0) pending.fastest = envelope.from.node
-    noteRead(pending.tally, index, message.complete)
+  if (envelope.from.kind === 'courier') {
+    fetchedKept(pending, envelope.from.node, message)
   } else {
-    noteDamaged(pending, index)
-    noteReadFailed(pending.tally, index)
+    const index = pending.replicas.indexOf(envelope.from.node)
+    if (index < 0) return
+    if (takeAnswer(pending, index, message)) {
+      if (pending.fastest === 0) pending.fastest = envelope.from.node
+      noteRead(pending.tally, index, message.complete)
+    } else {
+      noteDamaged(pending, index)
+      noteReadFailed(pending.tally, index)
+    }
   }
   settleGet(state, envelope.request, pending, turn)
+}
+
+/**
+ * A stand-in that keeps something answers for the owner. One that keeps nothing knows nothing: while the owner
+ * lives it is waited for; when it does not, this is as incomplete an answer as there is.
+ */
+function fetchedKept(pending: PendingGet, node: NodeId, message: Fetched): void {
+  const place = pending.standIns.find((standIn) => standIn.node === node)?.place
+  if (place === undefined) return
+  const { object: bytes } = message
+  const { hash, conflicts } = pending.envelope.message
+  const isAway = ((pending.tally.away >>> place) & 1) === 1
+  if (bytes === undefined) {
+    if (isAway) noteRead(pending.tally, place, false, false)
+    return
+  }
+  try {
+    pending.object = merge(pending.object, decodeObject(bytes, hash), conflicts)
+    pending.differ = true
+    noteRead(pending.tally, place, true, false)
+  } catch (error) {
+    if (!(error instanceof Malformed)) throw error
+    if (isAway) noteReadFailed(pending.tally, place)
+  }
 }
 
 /** Merges an answer into what is known; false when its checksum is wrong, which is never returned to anybody. */
@@ -106,10 +170,22 @@ function noteDamaged(pending: PendingGet, index: number): void {
 export function fetchFailed(state: GatewayState, envelope: Envelope, message: FetchFailed, turn: Turn): void {
   const pending = state.pending.get(envelope.request)
   if (pending === undefined || pending.type !== 'get') return
-  const index = pending.replicas.indexOf(envelope.from.node)
+  const { node, kind } = envelope.from
+  const index =
+    kind === 'courier'
+      ? (pending.standIns.find((standIn) => standIn.node === node)?.place ?? -1)
+      : pending.replicas.indexOf(node)
   if (index < 0) return
-  if (message.code === 'unreadable') noteDamaged(pending, index)
-  noteReadFailed(pending.tally, index)
+  if (kind === 'courier') {
+    if (((pending.tally.away >>> index) & 1) === 1) noteReadFailed(pending.tally, index)
+  } else if (message.code === 'unreadable') {
+    noteDamaged(pending, index)
+    noteReadFailed(pending.tally, index)
+  } else if (askStandIn(state, envelope.request, pending, index, turn)) {
+    noteReadAway(pending.tally, index)
+  } else {
+    noteReadFailed(pending.tally, index)
+  }
   settleGet(state, envelope.request, pending, turn)
 }
 

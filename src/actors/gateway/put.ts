@@ -16,6 +16,9 @@ import { askReplicas } from './get.js'
 import { type GatewayState, generationOf, isBrisk, isUp, nextRequest, type PendingPut } from './state.js'
 import { fail, open } from './sweep.js'
 
+/** Coordinators that one put is offered to, one after the other. */
+const triesMax = 5
+
 export function put(state: GatewayState, envelope: Envelope<Put>, turn: Turn): void {
   const { message } = envelope
   const { ring } = state
@@ -36,17 +39,23 @@ function tryCoordinator(state: GatewayState, pending: PendingPut, turn: Turn): v
   const { ring } = state
   if (ring === undefined) return fail(pending, 'unavailable', {}, turn)
   const partition = partitionOf(ring, message.hash)
-  const node = chooseCoordinator(state, pending, preferenceList(ring, partition))
+  const preference = preferenceList(ring, partition)
+  const node = chooseCoordinator(state, pending, preference)
   if (node === undefined) {
     return fail(pending, 'unavailable', { needed: message.w, reached: 0, of: message.n }, turn)
   }
   pending.coordinator = node
   pending.generation = generationOf(state, node)
   const request = nextRequest(state)
-  turn.send(vnodeAddress(node, partition), message, request, pending.envelope.deadline)
+  const primaries = preference.slice(0, message.n)
+  const standsInFor = primaries.includes(node) ? 0 : primaries.find((owner) => !isBrisk(state, owner))
+  const asked =
+    standsInFor === 0 ? message : { ...message, standsInFor: standsInFor ?? (primaries[0] as NodeId) }
+  turn.send(vnodeAddress(node, partition), asked, request, pending.envelope.deadline)
   open(state, request, pending, turn)
 }
 
+/** Of the first n nodes of the list if one of them will do, else the first healthy one that can stand in. */
 function chooseCoordinator(
   state: GatewayState,
   pending: PendingPut,
@@ -58,14 +67,15 @@ function chooseCoordinator(
   const serialised = isDecided(message)
   let firstUp: NodeId | undefined
   let firstBrisk: NodeId | undefined
-  for (let index = 0; index < message.n && index < preference.length; index++) {
+  for (let index = 0; index < preference.length; index++) {
+    if (index === message.n && (firstBrisk !== undefined || (serialised && firstUp !== undefined))) break
     const node = preference[index] as NodeId
     if (tried.length > 0 && tried.includes(node)) continue
-    if (!serialised && node === wanted && isBrisk(state, node)) return node
-    if (firstUp === undefined && isUp(state, node)) firstUp = node
+    if (!serialised && node === wanted && index < message.n && isBrisk(state, node)) return node
+    if (firstUp === undefined && index < message.n && isUp(state, node)) firstUp = node
     if (firstBrisk === undefined && isBrisk(state, node)) firstBrisk = node
   }
-  return serialised ? firstUp : (firstBrisk ?? firstUp)
+  return serialised ? (firstUp ?? firstBrisk) : (firstBrisk ?? firstUp)
 }
 
 export function putAnswered(state: GatewayState, envelope: Envelope, message: PutAnswered, turn: Turn): void {
@@ -85,7 +95,7 @@ export function putFailed(state: GatewayState, envelope: Envelope, message: PutF
   const dead = message.code === 'unavailable' && message.details['needed'] === undefined
   if (free && (dead || message.code === 'unreadable' || message.code === 'overloaded')) {
     pending.tried.push(pending.coordinator)
-    if (pending.tried.length < pending.envelope.message.n) return tryCoordinator(state, pending, turn)
+    if (pending.tried.length < triesMax) return tryCoordinator(state, pending, turn)
   }
   turn.send(pending.envelope.from as Address<'client'>, message, pending.envelope.request)
 }

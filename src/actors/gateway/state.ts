@@ -25,6 +25,8 @@ export interface PendingGet extends Asked {
   readonly tally: ReadTally
   /** All answers so far, merged. */
   object: StoredObject | undefined
+  /** Who was asked what it keeps for one of the replicas, and for which, by its place. */
+  readonly standIns: { readonly node: NodeId; readonly place: number }[]
   /** Encoded form of the first answer: an equal one need not be decoded. */
   first: Uint8Array | undefined
   fastest: NodeId

@@ -2,57 +2,76 @@
 // which merges what comes with what is here. Idempotent, so every sender may send again.
 
 import { Malformed } from '../../base/bytes.js'
+import type { ErrorCode } from '../../base/errors.js'
+import type { Key, Partition } from '../../base/units.js'
 import type { Address } from '../../protocol/address.js'
 import type { Envelope } from '../../protocol/envelope.js'
 import type { Level, Replicate, Replicated, ReplicateFailed } from '../../protocol/write.js'
-import { noteFailed, noteStored } from '../../quorum/tally.js'
 import { merge } from '../../versions/merge.js'
 import { conflictsOf, isVolatile } from '../../versions/mode.js'
 import type { StoredObject } from '../../versions/object.js'
 import { decodeObject, isVolatileEncoded, looksWhole, newerOf } from '../../versions/object-codec.js'
 import { type Turn, unreadable } from '../actor.js'
-import { settle } from './put.js'
+import { askedIndex, hintRefused, noteCopy, settle, stepIn } from './lead.js'
 import { rowStored } from './repair.js'
 import type { VnodeState } from './state.js'
 
 export function replicate(state: VnodeState, envelope: Envelope, message: Replicate, turn: Turn): void {
-  const sender = envelope.from as Address<'vnode'>
-  const tooLarge = message.object.length > turn.objectBytesMax
-  if (tooLarge || turn.overloaded) {
-    const code = tooLarge ? 'value-too-large' : 'overloaded'
-    turn.send(sender, { type: 'replicate-failed', code }, envelope.request)
-    return
-  }
-  if (replaceLatest(state, envelope, message, turn)) return
+  storeCopy(state.self.partition, message.key, envelope, message, turn)
+}
+
+/** A copy that comes: of an object, or of one that is kept for another node (a hint, which has its own key). */
+interface Copy {
+  readonly hash: number
+  readonly object: Uint8Array
+  readonly level: Level
+}
+
+/** Merges the copy with what is stored under `key` and answers; false when it was refused. */
+export function storeCopy(
+  partition: Partition,
+  key: Key,
+  envelope: Envelope,
+  copy: Copy,
+  turn: Turn,
+): boolean {
+  const tooLarge = copy.object.length > turn.objectBytesMax
+  if (tooLarge || turn.overloaded) return refuse(envelope, tooLarge ? 'value-too-large' : 'overloaded', turn)
+  if (replaceLatest(partition, key, envelope, copy, turn)) return true
   let incoming: StoredObject
   try {
-    incoming = decodeObject(message.object, message.hash)
+    incoming = decodeObject(copy.object, copy.hash)
   } catch (error) {
     if (!(error instanceof Malformed)) throw error
-    turn.send(sender, { type: 'replicate-failed', code: 'unreadable' }, envelope.request)
-    return
+    return refuse(envelope, 'unreadable', turn)
   }
-  const found = turn.get(message.key, message.hash)
+  const found = turn.get(key, copy.hash)
   // An unreadable copy is replaced by the good one that came: what it may have held besides is with the
   // other replicas, and the clock that came has not seen it, so repair brings it back.
   const local = found === unreadable ? undefined : found
   const merged = merge(local, incoming, conflictsOf(incoming, local))
-  const level = isVolatile(incoming) ? 'memory' : message.level
-  if (merged !== local) turn.put(state.self.partition, message.key, message.hash, merged, level)
-  else if (level !== 'memory') turn.persist(state.self.partition, message.key, message.hash, level)
+  const level = isVolatile(incoming) ? 'memory' : copy.level
+  if (merged !== local) turn.put(partition, key, copy.hash, merged, level)
+  else if (level !== 'memory') turn.persist(partition, key, copy.hash, level)
   acknowledge(envelope, level, turn)
+  return true
+}
+
+function refuse(envelope: Envelope, code: ErrorCode, turn: Turn): false {
+  turn.send(envelope.from as Address<'vnode'>, { type: 'replicate-failed', code }, envelope.request)
+  return false
 }
 
 /** The common case without decoding: one last-write-wins value comes for another, or for none, and is newer. */
-function replaceLatest(state: VnodeState, envelope: Envelope, message: Replicate, turn: Turn): boolean {
-  const volatile = isVolatileEncoded(message.object)
+function replaceLatest(partition: Partition, key: Key, envelope: Envelope, copy: Copy, turn: Turn): boolean {
+  const volatile = isVolatileEncoded(copy.object)
   if (volatile === undefined) return false
-  const local = turn.getEncoded(message.key, message.hash)
+  const local = turn.getEncoded(key, copy.hash)
   if (local === unreadable) return false
-  if (local !== undefined && newerOf(message.object, local) !== message.object) return false
-  if (!looksWhole(message.object, message.hash)) return false
-  const level = volatile ? 'memory' : message.level
-  turn.putEncoded(state.self.partition, message.key, message.hash, message.object, level, volatile)
+  if (local !== undefined && newerOf(copy.object, local) !== copy.object) return false
+  if (!looksWhole(copy.object, copy.hash)) return false
+  const level = volatile ? 'memory' : copy.level
+  turn.putEncoded(partition, key, copy.hash, copy.object, level, volatile)
   acknowledge(envelope, level, turn)
   return true
 }
@@ -75,9 +94,9 @@ export function replicated(state: VnodeState, envelope: Envelope, message: Repli
   }
   const pending = state.puts.get(envelope.request)
   if (pending === undefined) return
-  const index = pending.replicas.indexOf(envelope.from.node)
+  const index = askedIndex(pending, envelope)
   if (index < 0) return
-  noteStored(pending.tally, index, pending.level === 'memory' || message.level === pending.level)
+  noteCopy(state, pending, index, message.level)
   settle(state, envelope.request, pending, turn)
 }
 
@@ -93,8 +112,11 @@ export function replicateFailed(
   }
   const pending = state.puts.get(envelope.request)
   if (pending === undefined) return
-  const index = pending.replicas.indexOf(envelope.from.node)
+  const index = askedIndex(pending, envelope)
   if (index < 0) return
-  noteFailed(pending.tally, index)
+  const hasNoRoom = message.code === 'overloaded' && envelope.from.kind === 'courier'
+  if (!hasNoRoom || !hintRefused(state, envelope.request, pending, index, turn)) {
+    stepIn(state, envelope.request, pending, index, true, turn)
+  }
   settle(state, envelope.request, pending, turn)
 }

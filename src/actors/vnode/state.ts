@@ -18,10 +18,14 @@ import type { Context, Stamp } from '../../versions/object.js'
 export interface PendingPut {
   readonly envelope: Envelope
   readonly tally: WriteTally
-  /** The replicas by their place in the preference list, which is their bit in the tally. */
-  readonly replicas: readonly NodeId[]
-  /** Generation of each replica when it was asked: a later one means that the question is lost. */
-  readonly generations: readonly number[]
+  /** Whoever was asked for a copy, in order, each once. */
+  readonly asked: NodeId[]
+  /** For which place each was asked: the index in the preference list, which is the bit in the tally. */
+  readonly places: number[]
+  /** Generation of each when it was asked: a later one means that the question is lost. */
+  readonly generations: number[]
+  /** The new version, for who steps in. */
+  readonly encoded: Uint8Array
   readonly level: Level
   readonly context: Context
   readonly existed: boolean
@@ -70,6 +74,11 @@ export interface VnodeState {
 export function isUp(state: VnodeState, node: NodeId): boolean {
   const view = state.nodes[node]
   return view !== undefined && (view.state === 'up' || view.state === 'slow')
+}
+
+/** True when a node answers at its usual pace, as far as is known. */
+export function isHealthy(state: VnodeState, node: NodeId): boolean {
+  return node === state.self.node || state.nodes[node]?.state === 'up'
 }
 
 export function nextRequest(state: VnodeState): RequestId {

@@ -2,13 +2,12 @@
 // A node that died or began a new life has lost what it was asked; whoever waits for it is told now.
 
 import type { NodesChanged, RingChanged } from '../../protocol/life.js'
-import { noteFailed } from '../../quorum/tally.js'
 import { preferenceList } from '../../ring/preference.js'
 import type { Turn } from '../actor.js'
-import { settle } from './put.js'
+import { settle, stepIn } from './lead.js'
 import { beginRepair, repairPeersChanged } from './repair.js'
 import type { VnodeState } from './state.js'
-import { isUp } from './state.js'
+import { isHealthy, isUp } from './state.js'
 
 export function ringChanged(state: VnodeState, message: RingChanged, turn: Turn): void {
   state.ring = message.ring
@@ -21,10 +20,12 @@ export function nodesChanged(state: VnodeState, message: NodesChanged, turn: Tur
   for (const view of message.nodes) nodes[view.node] = view
   state.nodes = nodes
   for (const [request, pending] of state.puts) {
-    for (let index = 0; index < pending.replicas.length; index++) {
-      const node = pending.replicas[index] as number
-      const lost = !isUp(state, node) || state.nodes[node]?.generation !== pending.generations[index]
-      if (lost && node !== state.self.node) noteFailed(pending.tally, index)
+    // Who steps in is appended, and healthy.
+    for (let index = 0; index < pending.asked.length; index++) {
+      const node = pending.asked[index] as number
+      if (node === 0 || node === state.self.node) continue
+      const isLost = !isUp(state, node) || state.nodes[node]?.generation !== pending.generations[index]
+      if (isLost || !isHealthy(state, node)) stepIn(state, request, pending, index, isLost, turn)
     }
     settle(state, request, pending, turn)
   }

@@ -12,7 +12,8 @@ export function walk(state: VnodeState, envelope: Envelope, message: Walk, turn:
   const request = nextRequest(state)
   state.walks.set(request, envelope as Envelope<Walk>)
   turn.walk({
-    vnode: state.self,
+    asker: state.self,
+    owner: 0,
     request,
     prefix: message.prefix,
     after: message.after,

@@ -52,6 +52,15 @@ export function beginReporting(
     status.setCounter(node, 'objects', memory.objects)
     status.setCounter(node, 'bufferBytes', memory.bytes)
     status.setCounter(node, 'dirtyBytes', memory.dirtyBytes)
+    const { hints } = host
+    let count = 0
+    let bytes = 0
+    for (const owed of hints?.values() ?? []) {
+      count += owed.count
+      bytes += owed.bytes
+    }
+    status.setCounter(node, 'hints', count)
+    status.setCounter(node, 'hintBytes', bytes)
     if (at > syncDue) {
       syncDue = at + syncEveryMs
       // Costs a tenth of a millisecond: not 20 times a second.

@@ -3,7 +3,7 @@
 // What the numbers mean for a key is left to the commands.
 
 import type { Millis } from '../../base/units.js'
-import type { WriteOptions } from '../../client/api.js'
+import type { ReadOptions, WriteOptions } from '../../client/api.js'
 import type { Arguments } from './command.js'
 import { CommandError, invalidExpiry, notAnInteger, syntaxError } from './errors.js'
 
@@ -68,9 +68,26 @@ export function writeOptions(args: Arguments, start: number): WriteOptions {
       case 'DW':
         options.dw = integer(value)
         break
+      case 'PW':
+        options.pw = integer(value)
+        break
       default:
         throw new CommandError(syntaxError)
     }
+  }
+  return options
+}
+
+/** R and PR of RS.GET. */
+export function readOptions(args: Arguments, start: number): ReadOptions {
+  const options: Mutable<ReadOptions> = {}
+  for (let i = start; i < args.length; i += 2) {
+    const value = args[i + 1]
+    if (value === undefined) throw new CommandError(syntaxError)
+    const name = word(args[i])
+    if (name === 'R') options.r = integer(value)
+    else if (name === 'PR') options.pr = integer(value)
+    else throw new CommandError(syntaxError)
   }
   return options
 }

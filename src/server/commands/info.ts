@@ -98,6 +98,8 @@ function ringspun({ server: { cluster } }: Session): Lines {
     ['read_repairs', status.readRepairs],
     ['queued', sum((node) => node.queued)],
     ['dirty_bytes', sum((node) => node.dirtyBytes)],
+    ['hints', sum((node) => node.hints)],
+    ['hint_bytes', sum((node) => node.hintBytes)],
     ['fsyncs', sum((node) => node.fsyncs)],
   ]
 }

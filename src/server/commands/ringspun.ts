@@ -5,7 +5,7 @@
 
 import type { BucketProperties, WriteResult } from '../../client/api.js'
 import { map, type Reply } from '../resp/reply.js'
-import { integer, word, writeOptions } from './arguments.js'
+import { integer, readOptions, word, writeOptions } from './arguments.js'
 import type { Arguments, Command, Session } from './command.js'
 import { CommandError, syntaxError } from './errors.js'
 
@@ -13,8 +13,7 @@ const answerContext = (result: WriteResult<Uint8Array>): Reply => result.context
 
 async function get({ server }: Session, args: Arguments): Promise<Reply> {
   const bucket = server.bucketNamed((args[1] as Buffer).toString('latin1'))
-  if (args.length !== 3 && (args.length !== 5 || word(args[3]) !== 'R')) throw new CommandError(syntaxError)
-  const options = args.length === 5 ? { r: integer(args[4]) } : {}
+  const options = readOptions(args, 3)
   const result = await bucket.get(args[2] as Buffer, options)
   if (result.values.length === 0) {
     server.statistics.misses++

@@ -253,6 +253,7 @@ export const ours: Readonly<Record<string, readonly Line[]>> = {
     ['RS.PUT carts k v1', '$2\r\nc1\r\n'],
     ['RS.GET carts k', '*2\r\n$2\r\nc1\r\n$2\r\nv1\r\n'],
     ['RS.PUT carts k v2', '$4\r\nc1.2\r\n'],
+    ['RS.GET carts k R 3 PR', '-ERR syntax error\r\n'],
     ['RS.GET carts k R 3', '*3\r\n$4\r\nc1.2\r\n$2\r\nv1\r\n$2\r\nv2\r\n'],
     ['RS.PUT carts k v3 CONTEXT c1.2 W 3 DW 0', '$2\r\nc3\r\n'],
     ['RS.GET carts k', '*2\r\n$2\r\nc3\r\n$2\r\nv3\r\n'],

@@ -1,0 +1,59 @@
+// The actor that keeps hints on a node: writes for nodes that are away, until they are back (Dynamo 4.6). One
+// a node; state and one exhaustive switch, nothing else.
+
+import { unreachable } from '../../base/assert.js'
+import type { Key } from '../../base/units.js'
+import type { Address } from '../../protocol/address.js'
+import type { CourierMessage, Envelope } from '../../protocol/envelope.js'
+import { hintKey } from '../../protocol/hint.js'
+import type { Actor, Turn } from '../actor.js'
+import { hintsDue, replicated, replicateFailed, rowsRead } from './deliver.js'
+import { fetchKept, keep } from './keep.js'
+import type { CourierState } from './state.js'
+import { nodesChanged, ringChanged } from './view.js'
+
+export const courierActor: Actor<CourierState, CourierMessage> = {
+  start(self: Address): CourierState {
+    return {
+      self: self as Address<'courier'>,
+      ring: undefined,
+      nodes: [],
+      lastRequest: 0,
+      owners: new Map(),
+      sent: new Map(),
+      sentByHint: new Map(),
+      isLooking: false,
+      delivered: 0,
+      refused: 0,
+    }
+  },
+
+  reads(message: CourierMessage): Key | undefined {
+    if (message.type === 'keep' || message.type === 'fetch-kept') return hintKey(message.owner, message.key)
+    return undefined
+  },
+
+  receive(state: CourierState, envelope: Envelope<CourierMessage>, turn: Turn): void {
+    const message = envelope.message
+    switch (message.type) {
+      case 'keep':
+        return keep(state, envelope, message, turn)
+      case 'fetch-kept':
+        return fetchKept(state, envelope, message, turn)
+      case 'replicated':
+        return replicated(state, envelope, turn)
+      case 'replicate-failed':
+        return replicateFailed(state, envelope, turn)
+      case 'rows-read':
+        return rowsRead(state, envelope, message, turn)
+      case 'hints-due':
+        return hintsDue(state, turn)
+      case 'nodes-changed':
+        return nodesChanged(state, message, turn)
+      case 'ring-changed':
+        return ringChanged(state, message, turn)
+      default:
+        return unreachable(message)
+    }
+  },
+}

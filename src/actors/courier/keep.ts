@@ -1,0 +1,52 @@
+// Keeping: a write for a node that is away, merged with what is kept for it already, through the one door.
+
+import { limits } from '../../base/limits.js'
+import type { Address } from '../../protocol/address.js'
+import type { Envelope } from '../../protocol/envelope.js'
+import { type FetchKept, hintKey, type Keep } from '../../protocol/hint.js'
+import { partitionOf } from '../../ring/ring.js'
+import { type Turn, unreadable } from '../actor.js'
+import { storeCopy } from '../vnode/replica.js'
+import { look } from './deliver.js'
+import { type CourierState, owedTo } from './state.js'
+
+export function keep(state: CourierState, envelope: Envelope, message: Keep, turn: Turn): void {
+  const { ring } = state
+  const { owner, key, hash, object } = message
+  const owed = owedTo(state, owner, turn.now)
+  const isFull = owed.bytes + object.length > limits.hintBytesMax
+  const isOld = owed.count > 0 && turn.now - owed.since > limits.hintAgeMsMax
+  if (ring === undefined || ((isFull || isOld) && !message.needed)) {
+    state.refused++
+    turn.send(
+      envelope.from as Address<'vnode'>,
+      { type: 'replicate-failed', code: 'overloaded' },
+      envelope.request,
+    )
+    return
+  }
+  const hint = hintKey(owner, key)
+  const before = turn.getEncoded(hint, hash)
+  const bytesBefore = before === undefined || before === unreadable ? -key.length : before.length
+  if (!storeCopy(partitionOf(ring, hash), hint, envelope, message, turn)) return
+  if (owed.count === 0) owed.since = turn.now
+  if (before === undefined) owed.count++
+  owed.bytes += object.length - bytesBefore
+  owed.keptSince++
+  owed.round?.touched.add(hint)
+  const sent = state.sentByHint.get(hint)
+  if (sent !== undefined) sent.isStale = true
+  look(state, turn)
+}
+
+/** What is kept of a key: the answer of a stand-in. Nothing kept proves nothing about the key. */
+export function fetchKept(_state: CourierState, envelope: Envelope, message: FetchKept, turn: Turn): void {
+  const requester = envelope.from as Address<'gateway'>
+  const found = turn.getEncoded(hintKey(message.owner, message.key), message.hash)
+  if (found === unreadable) {
+    turn.send(requester, { type: 'fetch-failed', code: 'unreadable' }, envelope.request)
+    return
+  }
+  const object = found === undefined ? undefined : Uint8Array.from(found)
+  turn.send(requester, { type: 'fetched', object, complete: object !== undefined }, envelope.request)
+}

@@ -1,0 +1,78 @@
+// What a courier remembers of the hints that its node keeps: how much for whom, and what is on its way.
+// The hints themselves are objects in the node's buffer and store, under keys of their own (protocol/hint).
+
+import type { Key, Millis, NodeId, Partition, RequestId } from '../../base/units.js'
+import type { Address } from '../../protocol/address.js'
+import type { NodeView } from '../../protocol/life.js'
+import type { Ring } from '../../ring/ring.js'
+
+/** The hints for one node. Counts are of this life, and corrected whenever a round finds nothing more. */
+export interface Owed {
+  count: number
+  bytes: number
+  /** When the first of them was kept; the age that is limited. */
+  since: Millis
+  /** Writes that came during the round: then its end says nothing about their number. */
+  keptSince: number
+  /** A round of delivery that is going on. */
+  round: Round | undefined
+}
+
+export interface Round {
+  readonly generation: number
+  readonly begunAt: Millis
+  /** The page that was asked for, 0 when its rows are being delivered. */
+  page: RequestId
+  pageAskedAt: Millis
+  next: string | undefined
+  /** Hints that were written since the page was asked for: what the page shows of them may be older. */
+  readonly touched: Set<Key>
+  outstanding: number
+  found: number
+  failed: number
+}
+
+/** A hint on its way to its owner. */
+export interface Sent {
+  readonly owner: NodeId
+  readonly hint: Key
+  readonly hash: number
+  readonly partition: Partition
+  readonly bytes: number
+  /** The hint was written again meanwhile: it is not the one that the owner confirms. */
+  isStale: boolean
+}
+
+export interface CourierState {
+  readonly self: Address<'courier'>
+  ring: Ring | undefined
+  nodes: readonly (NodeView | undefined)[]
+  lastRequest: RequestId
+  readonly owners: Map<NodeId, Owed>
+  readonly sent: Map<RequestId, Sent>
+  /** The same by the hint's key. */
+  readonly sentByHint: Map<Key, Sent>
+  isLooking: boolean
+  delivered: number
+  /** Hints that were refused for want of room: the owner will lack these writes until it is repaired. */
+  refused: number
+}
+
+export function isHealthy(state: CourierState, node: NodeId): boolean {
+  return state.nodes[node]?.state === 'up'
+}
+
+export function nextRequest(state: CourierState): RequestId {
+  state.lastRequest = state.lastRequest >= 0xffff_ffff ? 1 : state.lastRequest + 1
+  return state.lastRequest
+}
+
+/** What is kept for this node, noted from now on if it was not before. */
+export function owedTo(state: CourierState, owner: NodeId, now: Millis): Owed {
+  let owed = state.owners.get(owner)
+  if (owed === undefined) {
+    owed = { count: 0, bytes: 0, since: now, keptSince: 0, round: undefined }
+    state.owners.set(owner, owed)
+  }
+  return owed
+}

@@ -1,0 +1,24 @@
+// What a courier hears of the others: who is back. At the beginning of a life it does not know what the one
+// before has left, so it looks once for everybody.
+
+import type { NodesChanged, RingChanged } from '../../protocol/life.js'
+import type { Turn } from '../actor.js'
+import { look } from './deliver.js'
+import { type CourierState, owedTo } from './state.js'
+
+export function ringChanged(state: CourierState, message: RingChanged, turn: Turn): void {
+  if (state.ring === undefined) {
+    for (const node of message.ring.nodes) if (node !== state.self.node) owedTo(state, node, turn.now)
+  }
+  state.ring = message.ring
+  look(state, turn)
+}
+
+export function nodesChanged(state: CourierState, message: NodesChanged, turn: Turn): void {
+  const nodes = []
+  for (const view of message.nodes) nodes[view.node] = view
+  state.nodes = nodes
+  // Who is back lacks what is here: soon, because reads ask it again.
+  state.isLooking = false
+  look(state, turn, 1)
+}

@@ -1,0 +1,267 @@
+// The waiting part of a write: every one of the first n nodes of the preference list has a place; whoever is
+// asked for a copy has it for a place. Mostly that is the place's own node. For one that is down or does not
+// keep up, the first healthy node further down the list stands in and keeps a hint (Dynamo 4.6, "the first N
+// healthy nodes"), from the beginning or when the node asked drops out while it is waited for.
+//
+// Places are counted, not answers: a message that comes twice, or the owner's after its stand-in's, counts once.
+
+import { copyBytes } from '../../base/bytes.js'
+import type { ErrorCode, ErrorDetails } from '../../base/errors.js'
+import type { NodeId, RequestId } from '../../base/units.js'
+import { type Address, singleAddress, vnodeAddress } from '../../protocol/address.js'
+import type { Envelope } from '../../protocol/envelope.js'
+import type { Level, Put } from '../../protocol/write.js'
+import { countBits, noteAway, noteFailed, noteStored, writeTally, writeVerdict } from '../../quorum/tally.js'
+import type { Dot, StoredObject } from '../../versions/object.js'
+import { encodeObject } from '../../versions/object-codec.js'
+import { liveSiblings } from '../../versions/read.js'
+import { contextAfter } from '../../versions/write.js'
+import type { Turn } from '../actor.js'
+import { isHealthy, isUp, nextRequest, type PendingPut, type VnodeState } from './state.js'
+
+/** How often a vnode that has open puts looks for passed deadlines. */
+const sweepMs = 100
+
+export interface NewVersion {
+  readonly object: StoredObject
+  readonly dot: Dot
+  /** What was there before, as far as the coordinator knows. */
+  readonly local: StoredObject | undefined
+}
+
+/** Notes the own copy, asks the others for theirs, and waits. */
+export function lead(
+  state: VnodeState,
+  envelope: Envelope,
+  message: Put,
+  version: NewVersion,
+  turn: Turn,
+): void {
+  const { self, preference } = state
+  const { local, object, dot } = version
+  const request = nextRequest(state)
+  const n = Math.min(message.n, preference.length)
+  const pending: PendingPut = {
+    envelope,
+    tally: writeTally(n, message.w, message.dw, message.pw),
+    asked: [],
+    places: [],
+    generations: [],
+    encoded: object.encoded ?? encodeObject(object, message.hash),
+    level: message.level,
+    context: contextAfter(object, message.context, dot),
+    existed: local !== undefined && liveSiblings(local, turn.wall).length > 0,
+    previous:
+      message.returnPrevious && local !== undefined
+        ? copyBytes(encodeObject(local, message.hash))
+        : undefined,
+    answered: false,
+  }
+  state.puts.set(request, pending)
+  // dw replicas write through, at least one (Dynamo 6.1): the coordinator first, then in ring order.
+  let writers = message.level === 'memory' ? 0 : Math.max(1, message.dw)
+  const ownPlace = preference.indexOf(self.node)
+  if (ownPlace < n) {
+    writers--
+    noteOwn(state, request, pending, ownPlace, object, turn)
+  }
+  for (let place = 0; place < n; place++) {
+    if (place === ownPlace) continue
+    const owner = preference[place] as NodeId
+    const node = owner === message.standsInFor ? self.node : holderOf(state, pending, owner)
+    if (node !== owner) noteAway(pending.tally, place)
+    if (node === undefined) {
+      noteFailed(pending.tally, place)
+      keepHere(state, pending, place, turn)
+      continue
+    }
+    ask(state, request, pending, place, node, writers-- > 0 ? message.level : 'memory', turn)
+  }
+  settle(state, request, pending, turn)
+  if (!state.sweeping && state.puts.size > 0) {
+    state.sweeping = true
+    turn.after(sweepMs, self, { type: 'put-sweep-due' })
+  }
+}
+
+function noteOwn(
+  state: VnodeState,
+  request: RequestId,
+  pending: PendingPut,
+  place: number,
+  object: StoredObject,
+  turn: Turn,
+): void {
+  const { self } = state
+  const { key, hash, dw, level } = pending.envelope.message as Put
+  // With dw 0 nobody waits for that one: it goes into the log at once and is fsynced with what comes after.
+  turn.put(self.partition, key, hash, object, dw === 0 && level === 'disk' ? 'os' : level)
+  pending.asked.push(self.node)
+  pending.places.push(place)
+  pending.generations.push(0)
+  noteStored(pending.tally, place, level === 'memory')
+  if (level === 'memory' || dw === 0) return
+  const done = { type: 'replicated', level } as const
+  const failed = { type: 'replicate-failed', code: 'storage-failed' } as const
+  turn.sendDurable(level, self, done, failed, request)
+}
+
+/** The owner when it is healthy, else the next that can stand in, else the owner if it lives at all. */
+function holderOf(state: VnodeState, pending: PendingPut, owner: NodeId): NodeId | undefined {
+  if (isHealthy(state, owner)) return owner
+  return nextStandIn(state, pending) ?? (isUp(state, owner) ? owner : undefined)
+}
+
+function nextStandIn(state: VnodeState, pending: PendingPut): NodeId | undefined {
+  const { preference } = state
+  const { standsInFor } = pending.envelope.message as Put
+  for (let index = pending.tally.n; index < preference.length; index++) {
+    const node = preference[index] as NodeId
+    if (pending.asked.includes(node) || !isHealthy(state, node)) continue
+    if (node !== state.self.node || standsInFor === 0) return node
+  }
+  return undefined
+}
+
+function ask(
+  state: VnodeState,
+  request: RequestId,
+  pending: PendingPut,
+  place: number,
+  node: NodeId,
+  level: Level,
+  turn: Turn,
+  needed = false,
+): void {
+  const { key, hash } = pending.envelope.message as Put
+  const object = pending.encoded
+  const owner = state.preference[place] as NodeId
+  pending.asked.push(node)
+  pending.places.push(place)
+  pending.generations.push(state.nodes[node]?.generation ?? 0)
+  if (node === owner) {
+    const copy = { type: 'replicate', key, hash, object, level } as const
+    turn.send(vnodeAddress(node, state.self.partition), copy, request)
+  } else {
+    const hint = { type: 'keep', owner, key, hash, object, level, needed } as const
+    turn.send(singleAddress('courier', node), hint, request)
+  }
+}
+
+/** Whoever was asked has it. The latest word for a place is what counts; the index is that of `asked`. */
+export function noteCopy(state: VnodeState, pending: PendingPut, index: number, level: Level): void {
+  const place = pending.places[index] as number
+  const atHome = pending.asked[index] === state.preference[place]
+  noteStored(pending.tally, place, pending.level === 'memory' || level === pending.level, atHome)
+}
+
+/** Where in `asked` this answer belongs, or -1. A coordinator that stands in has asked its own courier. */
+export function askedIndex(pending: PendingPut, envelope: Envelope): number {
+  return pending.asked.indexOf(envelope.from.node)
+}
+
+/** One that was asked will not answer, or not soon: another takes its place, if there is one. */
+export function stepIn(
+  state: VnodeState,
+  request: RequestId,
+  pending: PendingPut,
+  index: number,
+  isLost: boolean,
+  turn: Turn,
+): void {
+  const { tally } = pending
+  const place = pending.places[index] as number
+  const bit = 1 << place
+  const wantsDurable = pending.level !== 'memory' && tally.dw > countBits(tally.durable)
+  const isDone = (tally.stored & bit) !== 0 && (!wantsDurable || (tally.durable & bit) !== 0)
+  // Somebody else was asked for this place since.
+  const isReplaced = pending.places.lastIndexOf(place) !== index
+  if (isDone || isReplaced) return
+  const node = nextStandIn(state, pending)
+  if (pending.asked[index] === state.preference[place] && (isLost || node !== undefined)) {
+    noteAway(tally, place)
+  }
+  if (node !== undefined)
+    ask(state, request, pending, place, node, wantsDurable ? pending.level : 'memory', turn)
+  else if (isLost) {
+    noteFailed(tally, place)
+    keepHere(state, pending, place, turn)
+  }
+}
+
+/** Nobody can stand in: the coordinator keeps a hint beside its own copy. It counts for nothing, and comes home. */
+function keepHere(state: VnodeState, pending: PendingPut, place: number, turn: Turn): void {
+  const { key, hash } = pending.envelope.message as Put
+  const owner = state.preference[place] as NodeId
+  const object = pending.encoded
+  const hint = { type: 'keep', owner, key, hash, object, level: 'memory', needed: false } as const
+  // Nobody waits for the answer.
+  turn.send(singleAddress('courier', state.self.node), hint, nextRequest(state))
+}
+
+/** A courier has no room for the hint. It is asked to keep it all the same when the write cannot do without. */
+export function hintRefused(
+  state: VnodeState,
+  request: RequestId,
+  pending: PendingPut,
+  index: number,
+  turn: Turn,
+): boolean {
+  const { tally } = pending
+  const place = pending.places[index] as number
+  const hopeful = ((1 << tally.n) - 1) & ~tally.failed & ~(1 << place)
+  if (countBits(tally.stored | hopeful) >= tally.w) return false
+  const node = pending.asked[index] as NodeId
+  pending.asked[index] = 0
+  ask(state, request, pending, place, node, pending.level, turn, true)
+  return true
+}
+
+/** Answers as soon as the outcome is certain, forgets when nothing more can come. */
+export function settle(state: VnodeState, request: RequestId, pending: PendingPut, turn: Turn): void {
+  const { tally, envelope } = pending
+  const verdict = writeVerdict(tally)
+  if (!pending.answered && verdict !== 'waiting') {
+    pending.answered = true
+    if (verdict === 'ok') {
+      const { context, level, existed, previous } = pending
+      const stored = countBits(tally.stored)
+      const durable = countBits(tally.durable)
+      turn.send(
+        envelope.from as Address<'gateway'>,
+        { type: 'put-answered', context, stored, durable, level, existed, previous },
+        envelope.request,
+      )
+    } else {
+      fail(pending, 'quorum-lost', turn)
+    }
+  }
+  const all = (1 << tally.n) - 1
+  const durableWanted = pending.level === 'memory' || countBits(tally.durable) >= tally.dw
+  if (pending.answered && (tally.stored | tally.failed) === all && (durableWanted || verdict === 'lost')) {
+    state.puts.delete(request)
+  }
+}
+
+function fail(pending: PendingPut, code: ErrorCode, turn: Turn): void {
+  const { tally, envelope } = pending
+  const details: ErrorDetails = {
+    needed: tally.w,
+    stored: countBits(tally.stored),
+    durable: countBits(tally.durable),
+    dw: tally.dw,
+    ...(tally.pw > 0 && { pw: tally.pw, atHome: countBits(tally.home) }),
+  }
+  turn.send(envelope.from as Address<'gateway'>, { type: 'put-failed', code, details }, envelope.request)
+}
+
+export function putSweepDue(state: VnodeState, turn: Turn): void {
+  for (const [request, pending] of state.puts) {
+    const { deadline } = pending.envelope
+    if (deadline === 0 || turn.now <= deadline) continue
+    if (!pending.answered) fail(pending, 'deadline', turn)
+    state.puts.delete(request)
+  }
+  state.sweeping = state.puts.size > 0
+  if (state.sweeping) turn.after(sweepMs, state.self, { type: 'put-sweep-due' })
+}
