@@ -64,6 +64,8 @@ const packedTypes: ReadonlySet<string> = new Set(
     keep: 1,
     'fetch-kept': 1,
     'hints-due': 1,
+    probe: 1,
+    probed: 1,
     'nodes-changed': 1,
     'ring-changed': 1,
     spawn: 1,

@@ -12,6 +12,8 @@ import type {
   NodeReady,
   NodeSlow,
   NodesChanged,
+  Probe,
+  Probed,
   RestartDue,
   RingChanged,
   Spawn,
@@ -28,7 +30,10 @@ import type {
   ReplicateFailed,
 } from './write.js'
 
-export type HostMessage = NodesChanged | RingChanged
+/** What every actor is told. */
+export type News = NodesChanged | RingChanged
+
+export type HostMessage = News | Probe | Probed
 
 export type VnodeMessage =
   | Put
@@ -42,7 +47,7 @@ export type VnodeMessage =
   | WalkFailed
   | RowsRead
   | RepairDue
-  | HostMessage
+  | News
 
 export type GatewayMessage =
   | Put
@@ -57,16 +62,9 @@ export type GatewayMessage =
   | Walked
   | WalkFailed
   | RequestSweepDue
-  | HostMessage
+  | News
 
-export type CourierMessage =
-  | Keep
-  | FetchKept
-  | Replicated
-  | ReplicateFailed
-  | RowsRead
-  | HintsDue
-  | HostMessage
+export type CourierMessage = Keep | FetchKept | Replicated | ReplicateFailed | RowsRead | HintsDue | News
 
 export type ClientMessage = PutAnswered | PutFailed | GetAnswered | GetFailed | ScanAnswered | ScanFailed
 
@@ -118,5 +116,21 @@ export function refusalOf(message: Message, code: ErrorCode): Message | undefine
       return { type: 'walk-failed', code }
     default:
       return undefined
+  }
+}
+
+/** True for a message that its addressee answers: silence after it means something. */
+export function asksForAnswer(message: Message): boolean {
+  switch (message.type) {
+    case 'put':
+    case 'replicate':
+    case 'keep':
+    case 'fetch':
+    case 'fetch-kept':
+    case 'walk':
+    case 'probe':
+      return true
+    default:
+      return false
   }
 }

@@ -2,12 +2,16 @@
 //
 //   machine --node-ready, node-exited, node-slow, node-brisk--> supervisor --spawn, give-up--> machine
 //   supervisor --nodes-changed, ring-changed--> every host
+//   host --probe--> host --probed--> host
 
 import type { Millis, NodeId } from '../base/units.js'
 import type { Ring } from '../ring/ring.js'
 
-/** up and slow nodes are spoken to; slow means that its event loop is blocked, never that it is dead. */
-export type NodeState = 'starting' | 'up' | 'slow' | 'down' | 'failed' | 'draining'
+/**
+ * up, slow and suspected nodes are spoken to; slow means that its event loop is blocked, never that it is dead.
+ * suspected is nobody's word but one's own: it has not answered here (membership/suspicion).
+ */
+export type NodeState = 'starting' | 'up' | 'slow' | 'suspected' | 'down' | 'failed' | 'draining'
 
 export interface NodeView {
   readonly node: NodeId
@@ -26,6 +30,15 @@ export interface NodesChanged {
 export interface RingChanged {
   readonly type: 'ring-changed'
   readonly ring: Ring
+}
+
+/** From one host to another that has been silent: are you there? */
+export interface Probe {
+  readonly type: 'probe'
+}
+
+export interface Probed {
+  readonly type: 'probed'
 }
 
 /** To the machine: begin a life of this node. */

@@ -17,11 +17,15 @@ import { vnodeActor } from '../actors/vnode/vnode.js'
 import type { ErrorCode } from '../base/errors.js'
 import { limits } from '../base/limits.js'
 import type { Key, Millis, Partition } from '../base/units.js'
+import { Suspicion } from '../membership/suspicion.js'
 import { type Address, singleAddress, vnodeAddress } from '../protocol/address.js'
 import {
+  asksForAnswer,
   type CourierMessage,
   type Envelope,
+  type HostMessage,
   type Message,
+  type News,
   refusalOf,
   type VnodeMessage,
 } from '../protocol/envelope.js'
@@ -57,6 +61,8 @@ export class Host {
   private readonly courier: CourierState | undefined
   private ring: RingChanged | undefined
   private nodes: NodesChanged | undefined
+  private readonly suspicion = new Suspicion()
+  private suspicionChanged = false
 
   constructor(ports: HostPorts, roles: { readonly supervisor: boolean }) {
     this.ports = ports
@@ -95,6 +101,8 @@ export class Host {
 
   /** An envelope for this thread; it is dealt with in the next turn. */
   receive(envelope: Envelope): void {
+    const { node } = envelope.from
+    if (node !== this.ports.thread && this.suspicion.heard(node)) this.suspicionChanged = true
     this.inbox.push(envelope)
   }
 
@@ -110,6 +118,11 @@ export class Host {
   /** Stale copies that reads led by this thread have mended. */
   get readRepairs(): number {
     return this.gateway.readRepairs
+  }
+
+  /** The nodes as the actors of this thread see them: what it was told, and whom it suspects. */
+  seen(): NodesChanged['nodes'] {
+    return this.nodes === undefined ? [] : this.seenFromHere(this.nodes).nodes
   }
 
   /** What this node keeps for others. */
@@ -131,8 +144,10 @@ export class Host {
   nextDue(): Millis | undefined {
     const timer = this.timers.nextDue()
     const journal = this.journal?.nextDue()
-    if (timer === undefined) return journal
-    return journal === undefined ? timer : Math.min(timer, journal)
+    const suspicion = this.suspicion.nextDue()
+    if (timer === undefined && journal === undefined && suspicion === undefined) return undefined
+    const never = Number.POSITIVE_INFINITY
+    return Math.min(timer ?? never, journal ?? never, suspicion ?? never)
   }
 
   /** One turn. */
@@ -155,6 +170,7 @@ export class Host {
     else this.inbox = []
     for (const envelope of gathered) this.dispatch(envelope)
     this.aside?.fetch()
+    this.suspect()
     this.releaseAll()
     this.journal?.pump()
   }
@@ -204,7 +220,7 @@ export class Host {
         courierActor.receive(this.courier, envelope as Envelope<CourierMessage>, turn)
         return
       case 'host':
-        this.tellActors(envelope as Envelope<NodesChanged | RingChanged>)
+        this.answerHost(envelope as Envelope<HostMessage>)
         return
       default:
         this.ports.outside(envelope)
@@ -224,25 +240,69 @@ export class Host {
     const self = vnodeAddress(this.ports.thread, partition)
     const state = this.start(vnodeActor, self)
     this.vnodes[partition] = state
-    for (const message of [this.nodes, this.ring]) {
+    const nodes = this.nodes && this.seenFromHere(this.nodes)
+    for (const message of [nodes, this.ring]) {
       if (message === undefined) continue
       vnodeActor.receive(state, { to: self, from: self, request: 0, deadline: 0, message }, this.turn)
     }
     return state
   }
 
-  /** News for everybody on this thread. */
-  private tellActors(envelope: Envelope<NodesChanged | RingChanged>): void {
-    const { message } = envelope
-    const { turn } = this
+  /** Probes who is silent, and tells the actors when somebody is suspected, or no longer. */
+  private suspect(): void {
+    const self = singleAddress('host', this.ports.thread)
+    const changed = this.suspicion.check(this.turn.now, (node) => {
+      this.release({
+        to: singleAddress('host', node),
+        from: self,
+        request: 0,
+        deadline: 0,
+        message: { type: 'probe' },
+      })
+    })
+    if (!changed && !this.suspicionChanged) return
+    this.suspicionChanged = false
+    if (this.nodes !== undefined)
+      this.tellActors({ to: self, from: self, request: 0, deadline: 0, message: this.nodes })
+  }
+
+  /** The supervisor's word, with what this thread has found out by itself. */
+  private seenFromHere(message: NodesChanged): NodesChanged {
+    const nodes = message.nodes.map((view) =>
+      view.state === 'up' && this.suspicion.isSuspected(view.node)
+        ? ({ ...view, state: 'suspected' } as const)
+        : view,
+    )
+    return { ...message, nodes }
+  }
+
+  private answerHost(envelope: Envelope<HostMessage>): void {
+    const { message, to, from } = envelope
     if (message.type === 'nodes-changed') {
       if (this.nodes !== undefined && message.version < this.nodes.version) return
       this.ports.heard(message.version)
-    }
-    if (message.type === 'ring-changed') {
+      for (const view of message.nodes) {
+        // A new life owes nothing of what the last one was asked; one that is gone is not probed.
+        const known = this.nodes?.nodes.find(({ node }) => node === view.node)
+        const isSame = known?.generation === view.generation
+        if (!isSame || (view.state !== 'up' && view.state !== 'slow')) this.suspicion.heard(view.node)
+      }
+      this.nodes = message
+      this.tellActors(envelope as Envelope<NodesChanged>)
+    } else if (message.type === 'ring-changed') {
       if (this.ring === undefined) this.walks?.restore(this.ports.life.volatile, message.ring)
       this.ring = message
-    } else this.nodes = message
+      this.tellActors(envelope as Envelope<RingChanged>)
+    } else if (message.type === 'probe') {
+      this.release({ to: from, from: to, request: 0, deadline: 0, message: { type: 'probed' } })
+    }
+  }
+
+  /** News for everybody on this thread. */
+  private tellActors(news: Envelope<News>): void {
+    const message = news.message.type === 'nodes-changed' ? this.seenFromHere(news.message) : news.message
+    const envelope = { ...news, message }
+    const { turn } = this
     turn.self = this.gateway.self
     gatewayActor.receive(this.gateway, { ...envelope, to: this.gateway.self }, turn)
     if (this.courier !== undefined) {
@@ -281,6 +341,8 @@ export class Host {
       return
     }
     const posted = this.ports.post(envelope)
+    if (posted === 'sent' && asksForAnswer(envelope.message))
+      this.suspicion.asked(envelope.to.node, this.turn.now)
     if (posted !== 'sent') this.refuse(envelope, posted === 'full' ? 'overloaded' : 'unavailable')
   }
 

@@ -155,6 +155,8 @@ export const generators: Generators = {
   }),
   'fetch-kept': fc.record({ type: fc.constant('fetch-kept'), owner: small, key, hash: u32 }),
   'hints-due': bare('hints-due'),
+  probe: bare('probe'),
+  probed: bare('probed'),
   'nodes-changed': fc.record({
     type: fc.constant('nodes-changed'),
     version: u32,

@@ -118,7 +118,8 @@ describe('a read', () => {
       const write = { w: 1, dw: 0, timeoutMs: 500 }
       new Workload(world, { steps: 60, keys: 4, write, r: 1, nemesis }).run()
       setNetwork(world, { loss: 0, reordering: false })
-      settle(world)
+      // Hints whose delivery was lost are sent again some seconds later.
+      settle(world, 15_000)
       for (let k = 0; k < 4; k++) {
         const key = `k${k}`
         mustGet(world, key, { r: 3 })

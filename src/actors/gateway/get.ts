@@ -21,7 +21,15 @@ import { merge } from '../../versions/merge.js'
 import { decodeObject, encodeObject } from '../../versions/object-codec.js'
 import type { Turn } from '../actor.js'
 import { repairWaitMs, settleRepair } from './read-repair.js'
-import { type GatewayState, generationOf, isBrisk, isUp, nextRequest, type PendingGet } from './state.js'
+import {
+  type GatewayState,
+  generationOf,
+  isBrisk,
+  isSuspected,
+  isUp,
+  nextRequest,
+  type PendingGet,
+} from './state.js'
 import { fail, open } from './sweep.js'
 
 export function get(state: GatewayState, envelope: Envelope<Get>, turn: Turn): void {
@@ -64,8 +72,8 @@ export function askReplicas(
   for (let place = 0; place < replicas.length; place++) {
     const node = replicas[place] as number
     const isAsked = isUp(state, node)
-    if (!isAsked) noteReadAway(pending.tally, place)
-    else turn.send(vnodeAddress(node, partition), question, request, envelope.deadline)
+    if (!isAsked || isSuspected(state, node)) noteReadAway(pending.tally, place)
+    if (isAsked) turn.send(vnodeAddress(node, partition), question, request, envelope.deadline)
     if (isBrisk(state, node)) continue
     if (!askStandIn(state, request, pending, place, turn) && !isAsked) noteReadFailed(pending.tally, place)
   }

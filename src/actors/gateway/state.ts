@@ -75,8 +75,13 @@ export interface GatewayState {
 }
 
 export function isUp(state: GatewayState, node: NodeId): boolean {
-  const view = state.nodes[node]
-  return view !== undefined && (view.state === 'up' || view.state === 'slow')
+  const now = state.nodes[node]?.state
+  return now === 'up' || now === 'slow' || now === 'suspected'
+}
+
+/** True when the node does not answer here, though it may live. */
+export function isSuspected(state: GatewayState, node: NodeId): boolean {
+  return state.nodes[node]?.state === 'suspected'
 }
 
 export function isBrisk(state: GatewayState, node: NodeId): boolean {

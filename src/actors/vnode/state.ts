@@ -72,8 +72,8 @@ export interface VnodeState {
 
 /** True when a node is to be spoken to: slow is not dead. */
 export function isUp(state: VnodeState, node: NodeId): boolean {
-  const view = state.nodes[node]
-  return view !== undefined && (view.state === 'up' || view.state === 'slow')
+  const now = state.nodes[node]?.state
+  return now === 'up' || now === 'slow' || now === 'suspected'
 }
 
 /** True when a node answers at its usual pace, as far as is known. */
