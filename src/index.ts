@@ -9,6 +9,7 @@ export type {
   ClusterStatus,
   ContextToken,
   Durability,
+  Faults,
   GetResult,
   KeyInput,
   NodeStatus,

@@ -51,6 +51,8 @@ export const limits = {
   hintAgeMsMax: 10_800_000 as Millis,
   /** Hints that are on their way to one node at once. */
   hintsInFlightMax: 128,
+  /** The longest that a node is blocked on purpose. */
+  stallMsMax: 600_000 as Millis,
   /** Keys of one getMany, entries of one putMany. */
   batchKeysMax: 100_000,
   /** Depth of nested MessagePack values, and of nested arrays in the Redis protocol. */

@@ -45,6 +45,7 @@ const options: readonly Option[] = [
     default: '127.0.0.1',
   },
   { name: 'port', value: 'PORT', help: 'port to listen on, 0 for a free one', default: '7379' },
+  { name: 'faults', help: 'allow RS.FAULT: kill, stall, wipe and isolate nodes on purpose' },
   { name: 'quiet', help: 'log warnings and errors only' },
   { name: 'help', help: 'show this page' },
 ]
@@ -91,7 +92,8 @@ function clusterOptions(args: readonly string[]) {
     log: logTo(given['quiet'] === true),
   }
   const host = String(given['host'] ?? '127.0.0.1')
-  return { cluster, host, port: wholeNumber(given, 'port', 0, 65_535) ?? 7379 }
+  const port = wholeNumber(given, 'port', 0, 65_535) ?? 7379
+  return { cluster, host, port, faults: given['faults'] === true }
 }
 
 function logTo(quiet: boolean): NonNullable<ClusterOptions['log']> {
@@ -102,7 +104,7 @@ function logTo(quiet: boolean): NonNullable<ClusterOptions['log']> {
 }
 
 async function serveUntilSignal(args: readonly string[]): Promise<number> {
-  const { cluster: settings, host, port } = clusterOptions(args)
+  const { cluster: settings, host, port, faults } = clusterOptions(args)
   const log = settings.log as NonNullable<ClusterOptions['log']>
   if (!['127.0.0.1', '::1', 'localhost'].includes(host)) {
     log('warn', `listening on ${host}: anybody who reaches this address can read and write everything`)
@@ -112,6 +114,7 @@ async function serveUntilSignal(args: readonly string[]): Promise<number> {
     cluster,
     host,
     port,
+    faults,
     valueBytesMax: cluster.options.valueBytesMax,
     log,
   }).catch(async (error: unknown) => {

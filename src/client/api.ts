@@ -215,6 +215,20 @@ export interface ClusterOptions extends Partial<Omit<BucketProperties, 'conflict
   readonly log?: (level: 'info' | 'warn' | 'error', text: string) => void
 }
 
+/** Real faults, made on purpose. Nodes are named by their number, from 1. */
+export interface Faults {
+  /** Ends the thread of the node, as a crash would. It begins again by itself, with what it had in memory. */
+  kill(node: NodeId): void
+  /** Blocks the node's event loop, 1 to 600,000 ms from now. Resolves when it begins. */
+  stall(node: NodeId, ms: Millis): Promise<void>
+  /** Ends the node and empties its directory and memory. It begins again with nothing and asks the others. */
+  wipe(node: NodeId): Promise<void>
+  /** Loses all messages between the node and `from`; without `from`, between it and everybody, this thread included. */
+  isolate(node: NodeId, from?: NodeId): void
+  /** Mends all links. */
+  heal(): void
+}
+
 export interface Cluster extends AsyncDisposable {
   readonly options: Readonly<Required<Omit<ClusterOptions, 'dir' | 'log'>>> & {
     readonly dir: string | undefined
@@ -225,6 +239,7 @@ export interface Cluster extends AsyncDisposable {
   /** Sets and persists properties of a bucket. */
   setBucket(name: string, properties: Partial<BucketProperties>): Promise<BucketProperties>
   status(): ClusterStatus
+  readonly faults: Faults
   /** Finishes what is in flight, flushes, and ends the threads. */
   close(): Promise<void>
 }

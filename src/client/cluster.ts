@@ -12,6 +12,7 @@ import { createRing, hashOf, type Ring } from '../ring/ring.js'
 import { Host } from '../runtime/host.js'
 import type { HostPorts } from '../runtime/ports.js'
 import { now, wall } from '../runtime/threads/clock.js'
+import { Links } from '../runtime/threads/links.js'
 import { Loop } from '../runtime/threads/loop.js'
 import { Machine, type MachineEvents } from '../runtime/threads/machine.js'
 import { createSharedState, type SharedState } from '../runtime/threads/shared.js'
@@ -26,10 +27,12 @@ import type {
   Cluster as ClusterApi,
   ClusterOptions,
   ClusterStatus,
+  Faults,
 } from './api.js'
 import { ClusterBucket } from './bucket.js'
 import { Buckets } from './buckets.js'
 import type { ClusterCore } from './core.js'
+import { LocalFaults } from './faults.js'
 import { type ClusterSettings, checkBucketOptions, checkClusterOptions } from './options.js'
 import { Requests } from './requests.js'
 import { readStatus } from './status.js'
@@ -41,6 +44,7 @@ export class LocalCluster implements ClusterApi {
   readonly options: ClusterApi['options']
   /** For tests and fault injection: the threads under this cluster. */
   readonly machine: Machine
+  readonly faults: Faults
   private readonly settings: ClusterSettings
   private readonly ring: Ring
   private readonly directory: DataDirectory | undefined
@@ -64,6 +68,7 @@ export class LocalCluster implements ClusterApi {
     const copies = Math.min(settings.nodes, limits.copiesMax)
     const messageBytesMax = objectBytesMaxOf(settings.memory) * copies + messageOverheadBytes
     this.machine = this.makeMachine(shared, messageBytesMax)
+    this.faults = new LocalFaults(this.machine, new Links(shared.links), ring.nodes)
     const generation = this.machine.status.begin(supervisorThread)
     this.machine.status.setState(supervisorThread, 'up')
     const transport = new Transport(shared, supervisorThread, generation, messageBytesMax)
@@ -142,6 +147,7 @@ export class LocalCluster implements ClusterApi {
       nodeDirectory: directory && ((node: NodeId) => directory.nodeDirectory(node)),
       newborn: directory === undefined || directory.created,
       messageBytesMax,
+      memoryBytes: settings.memory,
     }
     return new Machine(shared, options, events)
   }

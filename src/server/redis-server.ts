@@ -26,6 +26,8 @@ export interface RedisServerOptions {
   readonly valueBytesMax?: number
   /** Default 1,024. One more is answered with an error and closed. */
   readonly connectionsMax?: number
+  /** Whether RS.FAULT may hurt the cluster. Default false. */
+  readonly faults?: boolean
   /** Bounds of each connection; what is left out keeps its default. */
   readonly limits?: Partial<ConnectionLimits>
   readonly log?: (level: 'info' | 'warn' | 'error', text: string) => void
@@ -145,6 +147,7 @@ function makeState(
       ...bound,
       valueBytesMax: Math.max(options.valueBytesMax ?? cluster.options.valueBytesMax, limits.keyBytesMax),
       connectionsMax: options.connectionsMax ?? 1024,
+      faults: options.faults ?? false,
     },
     startedAt: Date.now(),
     log: options.log ?? (() => {}),

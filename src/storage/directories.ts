@@ -4,7 +4,7 @@
 //
 // Synchronous: all of it happens while something is opened, or once per rotated log.
 
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync } from 'node:fs'
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, rmSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 
 /**
@@ -38,4 +38,10 @@ export function syncDirectory(path: string): void {
   } finally {
     closeSync(file)
   }
+}
+
+/** Removes the directory and all that is in it; no error when it is not there. */
+export function removeDirectory(path: string): void {
+  rmSync(path, { recursive: true, force: true })
+  if (existsSync(dirname(resolve(path)))) syncDirectory(dirname(resolve(path)))
 }

@@ -141,3 +141,36 @@ describe('refused', () => {
     expect((await serving.end('SIGTERM')).status).toBe(0)
   })
 })
+
+describe('RS.FAULT', () => {
+  test('is refused by a server that was not started with --faults', async () => {
+    const serving = await serve('--dir', temporary(), ...few)
+    const connection = await Connection.open(serving.port)
+    for (const words of [['KILL', '1'], ['HEAL'], ['NONSENSE']]) {
+      await expect(connection.say('RS.FAULT', ...words)).rejects.toThrow('started without --faults')
+    }
+    expect((await serving.end('SIGTERM')).status).toBe(0)
+  })
+
+  test('hurts the nodes of one that was, and nothing that was written is lost', async () => {
+    const serving = await serve('--dir', temporary(), '--faults', ...few)
+    const connection = await Connection.open(serving.port)
+    for (let i = 0; i < 100; i++) expect(await connection.say('SET', `k${i}`, `v${i}`)).toBe('OK')
+    expect(await connection.say('RS.FAULT', 'KILL', '1')).toBe('OK')
+    expect(await connection.say('RS.FAULT', 'STALL', '2', '500')).toBe('OK')
+    expect(await connection.say('RS.FAULT', 'ISOLATE', '1', '3')).toBe('OK')
+    expect(await connection.say('RS.FAULT', 'HEAL')).toBe('OK')
+    expect(await connection.say('RS.FAULT', 'WIPE', '3')).toBe('OK')
+    for (const words of [['KILL'], ['KILL', 'x'], ['STALL', '1'], ['HEAL', '1'], ['NONSENSE', '1']]) {
+      await expect(connection.say('RS.FAULT', ...words)).rejects.toThrow('ERR')
+    }
+    await expect(connection.say('RS.FAULT', 'KILL', '9')).rejects.toThrow('option-invalid')
+    const until = performance.now() + 30_000
+    for (let i = 0; i < 100; ) {
+      const value = await connection.say('GET', `k${i}`).catch(() => undefined)
+      if (value === `v${i}`) i++
+      expect(performance.now()).toBeLessThan(until)
+    }
+    expect((await serving.end('SIGTERM')).status).toBe(0)
+  })
+})

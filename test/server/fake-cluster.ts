@@ -91,6 +91,7 @@ export function fakeCluster({ valueBytesMax = 1024 * 1024 }: FakeOptions = {}): 
       return next
     },
     status: fakeStatus,
+    faults: { kill() {}, async stall() {}, async wipe() {}, isolate() {}, heal() {} },
     async close() {},
     async [Symbol.asyncDispose]() {},
   }

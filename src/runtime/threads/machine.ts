@@ -10,6 +10,8 @@ import { RingspunError } from '../../base/errors.js'
 import type { Millis, NodeId } from '../../base/units.js'
 import type { Ring } from '../../ring/ring.js'
 import { ringToJson } from '../../ring/ring.js'
+import { removeDirectory } from '../../storage/directories.js'
+import { createObjectBuffer } from '../../storage/object-buffer-layout.js'
 import { StatusTable } from '../status-table.js'
 import { now } from './clock.js'
 import { type BeginReport, type OpenReport, type RemoteControl, wrapControl } from './control.js'
@@ -28,6 +30,8 @@ export interface MachineOptions {
   readonly nodeDirectory: ((node: NodeId) => string) | undefined
   readonly newborn: boolean
   readonly messageBytesMax: number
+  /** Of each node, for objects. */
+  readonly memoryBytes: number
 }
 
 export interface MachineEvents {
@@ -58,6 +62,8 @@ export class Machine {
   /** Whether the last life of a node that had begun was complete at its end; absent before the first. */
   private readonly wasComplete = new Map<NodeId, boolean>()
   private readonly watch: NodeJS.Timeout
+  /** Nodes whose next life begins with nothing. */
+  private readonly wiped = new Set<NodeId>()
   private closing = false
 
   constructor(shared: SharedState, options: MachineOptions, events: MachineEvents) {
@@ -95,7 +101,9 @@ export class Machine {
 
   private async openNode(node: NodeId): Promise<OpenReport> {
     await this.lives.get(node)?.gone
-    const life = this.begin(node)
+    const isWiped = this.wiped.delete(node)
+    if (isWiped) this.empty(node)
+    const life = this.begin(node, isWiped)
     return life.control.call((control) => control.open(), openMsMax)
   }
 
@@ -108,7 +116,7 @@ export class Machine {
     this.events.ready(node, life.generation, report)
   }
 
-  private begin(node: NodeId): Life {
+  private begin(node: NodeId, isWiped: boolean): Life {
     const generation = this.status.begin(node)
     this.status.setState(node, 'starting')
     const { port1, port2 } = new MessageChannel()
@@ -131,7 +139,7 @@ export class Machine {
     const control = wrapControl(port1)
     const life: Life = { generation, pool, control, gone, worker, begun: false, ending: false }
     this.lives.set(node, life)
-    const done = pool.run(this.task(node, generation, port2), { transferList: [port2] })
+    const done = pool.run(this.task(node, generation, port2, isWiped), { transferList: [port2] })
     done.then(
       () => this.ended(node, life, undefined),
       (error: Error) => this.ended(node, life, error),
@@ -139,7 +147,7 @@ export class Machine {
     return life
   }
 
-  private task(node: NodeId, generation: number, port: NodeTask['port']): NodeTask {
+  private task(node: NodeId, generation: number, port: NodeTask['port'], isWiped: boolean): NodeTask {
     const { options } = this
     const wasComplete = this.wasComplete.get(node)
     return {
@@ -150,8 +158,8 @@ export class Machine {
       ring: ringToJson(options.ring),
       copies: options.copies(),
       dir: options.nodeDirectory?.(node),
-      newborn: options.newborn && wasComplete === undefined,
-      predecessor: generation > 1 ? { wasComplete: wasComplete ?? false } : undefined,
+      newborn: options.newborn && wasComplete === undefined && !isWiped,
+      predecessor: generation > 1 && !isWiped ? { wasComplete: wasComplete ?? false } : undefined,
       messageBytesMax: options.messageBytesMax,
     }
   }
@@ -183,6 +191,20 @@ export class Machine {
     if (life === undefined || life.ending) return
     this.fence(node, life)
     void life.worker?.terminate()
+  }
+
+  /** Ends the node and empties its directory and its memory: the next life begins with nothing and asks the others. */
+  async wipe(node: NodeId): Promise<void> {
+    const life = this.lives.get(node)
+    this.wiped.add(node)
+    this.kill(node)
+    await life?.gone
+  }
+
+  private empty(node: NodeId): void {
+    const dir = this.options.nodeDirectory?.(node)
+    if (dir !== undefined) removeDirectory(dir)
+    this.shared.memories[node] = createObjectBuffer(this.options.memoryBytes)
   }
 
   /** The node stays down; whoever looks at the status table can see that. */

@@ -7,6 +7,7 @@ import { createObjectBuffer } from '../../storage/object-buffer-layout.js'
 import { createMailbox } from '../mailbox.js'
 import { createStatusTable } from '../status-table.js'
 import { createBells } from './doorbell.js'
+import { createLinks } from './links.js'
 
 export interface SharedState {
   readonly status: SharedArrayBuffer
@@ -15,7 +16,9 @@ export interface SharedState {
   /** From each thread (outer) to each other (inner), where both exist. */
   readonly mailboxes: readonly (readonly (SharedArrayBuffer | undefined)[])[]
   /** Objects of each node, by node number. */
-  readonly memories: readonly (SharedArrayBuffer | undefined)[]
+  readonly memories: (SharedArrayBuffer | undefined)[]
+  /** Links that are cut on purpose. */
+  readonly links: SharedArrayBuffer
 }
 
 export function createSharedState(nodes: number, memoryBytes: number): SharedState {
@@ -32,5 +35,6 @@ export function createSharedState(nodes: number, memoryBytes: number): SharedSta
     bells: createBells(),
     mailboxes,
     memories,
+    links: createLinks(),
   }
 }

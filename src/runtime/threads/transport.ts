@@ -11,7 +11,12 @@ import { MailboxReader, MailboxWriter } from '../mailbox.js'
 import type { Posted } from '../ports.js'
 import { StatusTable } from '../status-table.js'
 import { ring } from './doorbell.js'
+import { Links } from './links.js'
 import type { SharedState } from './shared.js'
+
+function isNews({ message }: Envelope): boolean {
+  return message.type === 'nodes-changed' || message.type === 'ring-changed'
+}
 
 /** Bytes that one turn takes from one mailbox. */
 const gatherBytes = 1024 * 1024
@@ -23,12 +28,16 @@ export class Transport {
   private readonly writers: (MailboxWriter | undefined)[] = []
   private readonly readers: (MailboxReader | undefined)[] = []
   private readonly peers: NodeId[] = []
+  private readonly thread: NodeId
+  private readonly links: Links
   private readonly scratch = new Writer(64 * 1024)
   /** Messages that could not be read; a broken peer, counted and dropped. */
   damaged = 0
 
   constructor(shared: SharedState, thread: NodeId, generation: number, messageBytesMax: number) {
     this.generation = generation
+    this.thread = thread
+    this.links = new Links(shared.links)
     this.status = new StatusTable(shared.status)
     this.bells = shared.bells
     for (let other = 0; other < shared.mailboxes.length; other++) {
@@ -46,6 +55,7 @@ export class Transport {
     const writer = this.writers[to]
     const generation = this.status.generation(to)
     if (writer === undefined || !this.status.isAlive(to, generation)) return 'dead'
+    if (this.links.isCut(this.thread, to) && !isNews(envelope)) return 'sent'
     const { scratch } = this
     scratch.reset()
     encodeEnvelope(scratch, envelope)

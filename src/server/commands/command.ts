@@ -33,6 +33,8 @@ export interface ServerSettings {
   readonly port: number
   readonly valueBytesMax: number
   readonly connectionsMax: number
+  /** Whether RS.FAULT is allowed. */
+  readonly faults: boolean
 }
 
 export interface ServerState {

@@ -4,7 +4,7 @@
 // RS.GET answers the context first and then each sibling, or an empty array when there is no live value.
 
 import type { BucketProperties, WriteResult } from '../../client/api.js'
-import { map, type Reply } from '../resp/reply.js'
+import { map, ok, type Reply } from '../resp/reply.js'
 import { integer, readOptions, word, writeOptions } from './arguments.js'
 import type { Arguments, Command, Session } from './command.js'
 import { CommandError, syntaxError } from './errors.js'
@@ -77,6 +77,27 @@ function status({ server }: Session): Reply {
   return JSON.stringify(server.cluster.status())
 }
 
+/** RS.FAULT KILL n | STALL n ms | WIPE n | ISOLATE n [from] | HEAL. */
+async function fault({ server }: Session, args: Arguments): Promise<Reply> {
+  if (!server.settings.faults) {
+    throw new CommandError('ERR RS.FAULT is refused: the server was started without --faults')
+  }
+  const { faults } = server.cluster
+  const [what, node, more] = [word(args[1]), args[2], args[3]]
+  const isShaped = args.length === (what === 'HEAL' ? 2 : what === 'STALL' ? 4 : 3)
+  if (what === 'ISOLATE' && more !== undefined && args.length === 4) {
+    faults.isolate(integer(node), integer(more))
+  } else if (!isShaped) {
+    throw new CommandError(syntaxError)
+  } else if (what === 'KILL') faults.kill(integer(node))
+  else if (what === 'STALL') await faults.stall(integer(node), integer(more))
+  else if (what === 'WIPE') await faults.wipe(integer(node))
+  else if (what === 'ISOLATE') faults.isolate(integer(node))
+  else if (what === 'HEAL') faults.heal()
+  else throw new CommandError(syntaxError)
+  return ok
+}
+
 const keyed = { keys: [2, 2, 1], bucketAt: 1 } as const
 
 export const ringspunCommands: readonly Command[] = [
@@ -84,5 +105,6 @@ export const ringspunCommands: readonly Command[] = [
   { name: 'rs.put', arity: -4, order: 'write', flags: ['write'], ...keyed, run: put },
   { name: 'rs.del', arity: -3, order: 'write', flags: ['write'], ...keyed, run: remove },
   { name: 'rs.bucket', arity: -2, order: 'alone', flags: ['admin'], run: bucket },
+  { name: 'rs.fault', arity: -2, order: 'alone', flags: ['admin'], run: fault },
   { name: 'rs.status', arity: 1, order: 'free', flags: ['admin'], run: status },
 ]
