@@ -73,8 +73,7 @@ export class Walks {
     const { partition } = wanted.asker
     const from = wanted.after > wanted.prefix ? wanted.after : wanted.prefix
     const after = objectRow(partition, from as Key)
-    // So many rows that they are about a page of bytes, by what rows were like lately: rows can be large.
-    const limit = Math.min(wanted.limit, Math.max(rowsMin, Math.floor(limits.walkBytesMax / this.rowBytes)))
+    const limit = this.rowsOf(wanted)
     this.storage.store.walk(after, endOf(partition, wanted.prefix), limit, (error, rows) => {
       if (error === undefined) this.answer(wanted, this.page(wanted, rows, limit))
       else this.answer(wanted, { type: 'rows-read', rows: [], next: undefined, failed: true })
@@ -82,35 +81,50 @@ export class Walks {
     })
   }
 
+  /** So many rows that they are about a page of bytes, by what rows were like lately: rows can be large. */
+  private rowsOf(wanted: RowsWanted): number {
+    return Math.min(wanted.limit, Math.max(rowsMin, Math.floor(limits.walkBytesMax / this.rowBytes)))
+  }
+
+  private noteRowBytes(largest: number): void {
+    this.rowBytes = Math.max(largest, (this.rowBytes + largest) / 2)
+  }
+
   /** Hints for one node; a page ends at a row, because keys of several partitions are no order of rows. */
   private readHints(wanted: RowsWanted): void {
     const { after, before } = hintBounds(wanted.owner)
     const from = wanted.after === '' ? after : wanted.after
-    this.storage.store.walk(from, before, wanted.limit, (error, rows) => {
-      if (error === undefined) this.answer(wanted, this.hintPage(wanted, rows))
+    const limit = this.rowsOf(wanted)
+    this.storage.store.walk(from, before, limit, (error, rows) => {
+      if (error === undefined) this.answer(wanted, this.hintPage(wanted, rows, limit))
       else this.answer(wanted, { type: 'rows-read', rows: [], next: undefined, failed: true })
       this.ports.wake()
     })
   }
 
-  private hintPage(wanted: RowsWanted, stored: readonly Row[]): RowsRead {
+  private hintPage(wanted: RowsWanted, stored: readonly Row[], limit: number): RowsRead {
     const rows: WalkedRow[] = []
+    let largest = 0
     const take = (key: Key, value: Uint8Array | undefined) => {
       if (this.journal.isForgotten(key)) return
       const view = this.storage.memory.peek(key, this.hashOf(keyOfHint(key)))
       const object = view === undefined ? value : copyBytes(view)
       if (object !== undefined) rows.push({ key, object })
     }
-    for (const { row, value } of stored) take(hintKeyOfRow(row), value)
+    for (const { row, value } of stored) {
+      take(hintKeyOfRow(row), value)
+      largest = Math.max(largest, value.length)
+    }
+    if (stored.length > 0) this.noteRowBytes(largest)
     const volatile = this.volatile.get(hintsOf(wanted.owner))
     if (wanted.after === '' && volatile !== undefined) {
       for (const key of volatile) {
-        if (rows.length >= 2 * wanted.limit) break
+        if (rows.length >= 2 * limit) break
         if (this.storage.memory.has(key, this.hashOf(keyOfHint(key)))) take(key, undefined)
         else volatile.delete(key)
       }
     }
-    const next = stored.length < wanted.limit ? undefined : stored.at(-1)?.row
+    const next = stored.length < limit ? undefined : stored.at(-1)?.row
     return { type: 'rows-read', rows, next, failed: false }
   }
 
@@ -125,7 +139,7 @@ export class Walks {
       stored.set(row.slice(rowPrefixLength) as Key, value)
       largest = Math.max(largest, value.length)
     }
-    this.rowBytes = Math.max(largest, (this.rowBytes + largest) / 2)
+    this.noteRowBytes(largest)
     const lastStored = rows.length < limit ? undefined : rows.at(-1)?.row.slice(rowPrefixLength)
     for (const key of this.volatileKeys(wanted, lastStored)) stored.set(key, undefined)
     const keys = [...stored.keys()].sort(byBytes)
