@@ -7,6 +7,7 @@ import type { NodeId } from '../../src/base/units.js'
 import { hintKey } from '../../src/protocol/hint.js'
 import { internalKey } from '../../src/sim/client.js'
 import type { World } from '../../src/sim/world.js'
+import { objectRow } from '../../src/storage/store.js'
 import {
   copyAt,
   get,
@@ -14,6 +15,7 @@ import {
   mustGet,
   mustPut,
   nodeOf,
+  partitionOfKey,
   preference,
   put,
   settle,
@@ -195,6 +197,29 @@ describe('what is kept', () => {
     world.start()
     drain(world)
     expect(valuesAtEach(world, key)).toEqual([['v'], ['v'], ['v']])
+  })
+
+  it('and was damaged on the disk can never be delivered: it goes, and holds up nothing', () => {
+    const world = startWorld({ seed: 44, nodes: 5 })
+    const keys = Array.from({ length: 200 }, (_, i) => `k${i}`).filter(
+      (key) => preference(world, key)[0] === 1,
+    )
+    sendAway(world, [1])
+    for (const key of keys) mustPut(world, key, key, { w: 3, dw: 3, level: 'disk' })
+    world.crash('process')
+    const damaged = keys[0] as string
+    const row = objectRow(partitionOfKey(world, damaged), hintKey(1, internalKey(damaged)))
+    const { disk } = nodeOf(world, preference(world, damaged)[3] as NodeId)
+    disk.commit([{ row, value: Buffer.from('nonsense that is no object') }], 'disk', () => {})
+    world.pass(10)
+    world.start()
+    settle(world)
+    drain(world)
+    for (const key of keys) {
+      const [first, ...others] = valuesAtEach(world, key)
+      expect(others, key).toEqual([[key], [key]])
+      if (key !== damaged) expect(first, key).toEqual([key])
+    }
   })
 
   it('has a key of its own', () => {

@@ -24,6 +24,7 @@ export const courierActor: Actor<CourierState, CourierMessage> = {
       sentByHint: new Map(),
       isLooking: false,
       delivered: 0,
+      damaged: 0,
       refused: 0,
     }
   },
@@ -43,7 +44,7 @@ export const courierActor: Actor<CourierState, CourierMessage> = {
       case 'replicated':
         return replicated(state, envelope, turn)
       case 'replicate-failed':
-        return replicateFailed(state, envelope, turn)
+        return replicateFailed(state, envelope, message, turn)
       case 'rows-read':
         return rowsRead(state, envelope, message, turn)
       case 'hints-due':

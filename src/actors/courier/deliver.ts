@@ -8,6 +8,7 @@ import { vnodeAddress } from '../../protocol/address.js'
 import type { Envelope } from '../../protocol/envelope.js'
 import { keyOfHint } from '../../protocol/hint.js'
 import type { RowsRead } from '../../protocol/walk.js'
+import type { ReplicateFailed } from '../../protocol/write.js'
 import { hashOf, partitionOf } from '../../ring/ring.js'
 import type { Turn } from '../actor.js'
 import { type CourierState, isHealthy, nextRequest, type Owed, type Round } from './state.js'
@@ -123,21 +124,29 @@ function pageDone(state: CourierState, owner: NodeId, owed: Owed, round: Round, 
 
 /** The owner has it: now, and only now, the hint goes. */
 export function replicated(state: CourierState, envelope: Envelope, turn: Turn): void {
+  state.delivered++
   settle(state, envelope, true, turn)
 }
 
-export function replicateFailed(state: CourierState, envelope: Envelope, turn: Turn): void {
-  settle(state, envelope, false, turn)
+/** It keeps it for the next round; but what fails its checksum can never be delivered, and is no copy any more. */
+export function replicateFailed(
+  state: CourierState,
+  envelope: Envelope,
+  message: ReplicateFailed,
+  turn: Turn,
+): void {
+  const isDamaged = message.code === 'unreadable'
+  if (isDamaged) state.damaged++
+  settle(state, envelope, isDamaged, turn)
 }
 
-function settle(state: CourierState, envelope: Envelope, isStored: boolean, turn: Turn): void {
+function settle(state: CourierState, envelope: Envelope, isDone: boolean, turn: Turn): void {
   const sent = state.sent.get(envelope.request)
   if (sent === undefined) return
   state.sent.delete(envelope.request)
   state.sentByHint.delete(sent.hint)
   const owed = state.owners.get(sent.owner)
-  if (isStored) state.delivered++
-  if (isStored && !sent.isStale) {
+  if (isDone && !sent.isStale) {
     turn.delete(sent.partition, sent.hint, sent.hash)
     if (owed !== undefined) {
       owed.count = Math.max(0, owed.count - 1)
@@ -146,7 +155,7 @@ function settle(state: CourierState, envelope: Envelope, isStored: boolean, turn
   }
   const round = owed?.round
   if (owed === undefined || round === undefined) return
-  if (!isStored) round.failed++
+  if (!isDone) round.failed++
   round.outstanding--
   if (round.outstanding === 0 && round.page === 0) pageDone(state, sent.owner, owed, round, turn)
 }

@@ -54,6 +54,8 @@ export interface CourierState {
   readonly sentByHint: Map<Key, Sent>
   isLooking: boolean
   delivered: number
+  /** Hints whose bytes were wrong: the owner will lack these writes until it is repaired. */
+  damaged: number
   /** Hints that were refused for want of room: the owner will lack these writes until it is repaired. */
   refused: number
 }
