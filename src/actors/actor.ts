@@ -7,6 +7,7 @@
 // changing and writing a key is one function. What it sends leaves only after the commit of the turn.
 
 import type { Incarnation, Key, Millis, NodeId, Partition, RequestId } from '../base/units.js'
+import type { VersionTree } from '../merkle/tree.js'
 import type { Address, Kind } from '../protocol/address.js'
 import type { Envelope, Message, Protocol } from '../protocol/envelope.js'
 import type { Level } from '../protocol/write.js'
@@ -75,6 +76,14 @@ export interface Turn {
   readonly objectBytesMax: number
   /** Asks the host for rows of a partition, or hints; it answers `rows-read` to the asker, with `request`. */
   walk(walk: RowsWanted): void
+  /** The same for keys and signatures; it answers `listed`. */
+  list(list: ListWanted): void
+  /** What this node holds of a partition, as a tree of versions. Not to be changed. */
+  tree(partition: Partition): VersionTree
+  /** A listing has shown that a leaf is not the sum of what is in it: by this difference. */
+  correctLeaf(partition: Partition, leaf: number, high: number, low: number): void
+  /** Pause between two comparisons of replicas that nobody asked for; 0 for none at all. */
+  readonly mendEveryMs: Millis
   /** This life of the node. The same for all its vnodes; with the partition it names an actor for ever. */
   readonly incarnation: Incarnation
   /** No stamp may be issued at or below this: what an earlier life may have issued. */
@@ -88,6 +97,18 @@ export interface CatchUp {
   readonly since: Stamp
   /** The largest n of any bucket: a vnode further down its preference list holds nothing. */
   readonly copies: number
+}
+
+export interface ListWanted {
+  readonly asker: Address<'vnode'>
+  readonly request: RequestId
+  /** Only keys in these leaves of the partition's tree; undefined: in all. */
+  readonly leaves: ReadonlySet<number> | undefined
+  readonly after: string
+  readonly limit: number
+  /** Checksums are verified. */
+  readonly deep: boolean
+  readonly begunAt: Millis
 }
 
 export interface RowsWanted {

@@ -111,6 +111,7 @@ export class LocalCluster implements ClusterApi {
       wake: () => this.loop.wake(),
       fatal: () => {},
       heard: () => {},
+      mendEveryMs: 0,
       life: { incarnation: 0, stampFloor: 0, catchUp: undefined, volatile: [] },
       storage: undefined,
       peers: () => [],
@@ -148,6 +149,7 @@ export class LocalCluster implements ClusterApi {
       newborn: directory === undefined || directory.created,
       messageBytesMax,
       memoryBytes: settings.memory,
+      mendEveryMs,
     }
     return new Machine(shared, options, events)
   }
@@ -295,6 +297,8 @@ export class LocalCluster implements ClusterApi {
 }
 
 const settleMsMax = 10_000
+/** Ten comparisons a second and node: a few messages, and 256 partitions in about a minute. */
+const mendEveryMs = 100
 
 function publicOptions(settings: ClusterSettings, ring: Ring): ClusterApi['options'] {
   const { n, r, w, dw, durability } = settings.defaults

@@ -8,9 +8,10 @@ import type { NodeId, Partition } from '../base/units.js'
  * vnode: holds one partition on one node. gateway: leads requests, on a node or in a client's thread.
  * supervisor: decides about the lives of nodes. machine: carries that out (threads, or the simulated world).
  * courier: keeps hints on one node, writes for others that are away, and delivers them.
+ * mender: has replicas compared, one pair after the other, for ever.
  * client: whoever asked; its messages are answers. host: everything on one thread (see runtime/host).
  */
-export type Kind = 'vnode' | 'gateway' | 'supervisor' | 'machine' | 'client' | 'host' | 'courier'
+export type Kind = 'vnode' | 'gateway' | 'supervisor' | 'machine' | 'client' | 'host' | 'courier' | 'mender'
 
 export interface Address<K extends Kind = Kind> {
   readonly kind: K

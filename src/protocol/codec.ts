@@ -14,7 +14,16 @@ import { type Address, type Kind, singleAddress, vnodeAddress } from './address.
 import type { Envelope, Message } from './envelope.js'
 import type { Level, Put, PutAnswered } from './write.js'
 
-const kinds: readonly Kind[] = ['vnode', 'gateway', 'supervisor', 'machine', 'client', 'host', 'courier']
+const kinds: readonly Kind[] = [
+  'vnode',
+  'gateway',
+  'supervisor',
+  'machine',
+  'client',
+  'host',
+  'courier',
+  'mender',
+]
 const kindNumber: Readonly<Record<Kind, number>> = {
   vnode: 0,
   gateway: 1,
@@ -23,6 +32,7 @@ const kindNumber: Readonly<Record<Kind, number>> = {
   client: 4,
   host: 5,
   courier: 6,
+  mender: 7,
 }
 const levels: readonly Level[] = ['memory', 'os', 'disk']
 const levelNumber: Readonly<Record<Level, number>> = { memory: 0, os: 1, disk: 2 }
@@ -64,6 +74,21 @@ const packedTypes: ReadonlySet<string> = new Set(
     keep: 1,
     'fetch-kept': 1,
     'hints-due': 1,
+    sync: 1,
+    synced: 1,
+    'sync-due': 1,
+    'sync-failed': 1,
+    'sync-push': 1,
+    'tree-ask': 1,
+    'tree-told': 1,
+    'list-ask': 1,
+    'list-told': 1,
+    listed: 1,
+    audit: 1,
+    'audit-answered': 1,
+    'audit-failed': 1,
+    'mend-due': 1,
+    'mend-wanted': 1,
     probe: 1,
     probed: 1,
     'nodes-changed': 1,

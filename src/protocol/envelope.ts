@@ -19,6 +19,24 @@ import type {
   Spawn,
 } from './life.js'
 import type { Fetch, Fetched, FetchFailed, Get, GetAnswered, GetFailed, RequestSweepDue } from './read.js'
+import {
+  type Audit,
+  type AuditAnswered,
+  type AuditFailed,
+  type ListAsk,
+  type Listed,
+  type ListTold,
+  type MendDue,
+  type MendWanted,
+  nothingDone,
+  type Sync,
+  type SyncDue,
+  type Synced,
+  type SyncFailed,
+  type SyncPush,
+  type TreeAsk,
+  type TreeTold,
+} from './sync.js'
 import type { RepairDue, RowsRead, Scan, ScanAnswered, ScanFailed, Walk, Walked, WalkFailed } from './walk.js'
 import type {
   Put,
@@ -47,6 +65,18 @@ export type VnodeMessage =
   | WalkFailed
   | RowsRead
   | RepairDue
+  | Sync
+  | Synced
+  | SyncDue
+  | SyncFailed
+  | SyncPush
+  | TreeAsk
+  | TreeTold
+  | ListAsk
+  | ListTold
+  | Listed
+  | Fetched
+  | FetchFailed
   | News
 
 export type GatewayMessage =
@@ -61,12 +91,24 @@ export type GatewayMessage =
   | Scan
   | Walked
   | WalkFailed
+  | Audit
+  | Synced
   | RequestSweepDue
   | News
 
 export type CourierMessage = Keep | FetchKept | Replicated | ReplicateFailed | RowsRead | HintsDue | News
 
-export type ClientMessage = PutAnswered | PutFailed | GetAnswered | GetFailed | ScanAnswered | ScanFailed
+export type MenderMessage = MendDue | MendWanted | Synced | News
+
+export type ClientMessage =
+  | PutAnswered
+  | PutFailed
+  | GetAnswered
+  | GetFailed
+  | ScanAnswered
+  | ScanFailed
+  | AuditAnswered
+  | AuditFailed
 
 export type SupervisorMessage = NodeReady | NodeExited | NodeSlow | NodeBrisk | RestartDue
 
@@ -80,6 +122,7 @@ export interface Protocol {
   readonly machine: MachineMessage
   readonly host: HostMessage
   readonly courier: CourierMessage
+  readonly mender: MenderMessage
 }
 
 export type Message = Protocol[Kind]
@@ -114,6 +157,13 @@ export function refusalOf(message: Message, code: ErrorCode): Message | undefine
       return { type: 'fetch-failed', code }
     case 'walk':
       return { type: 'walk-failed', code }
+    case 'audit':
+      return { type: 'audit-failed', code }
+    case 'tree-ask':
+    case 'list-ask':
+      return { type: 'sync-failed', code }
+    case 'sync':
+      return { type: 'synced', peer: message.peer, report: nothingDone, failure: code }
     default:
       return undefined
   }
@@ -128,6 +178,8 @@ export function asksForAnswer(message: Message): boolean {
     case 'fetch':
     case 'fetch-kept':
     case 'walk':
+    case 'tree-ask':
+    case 'list-ask':
     case 'probe':
       return true
     default:

@@ -11,6 +11,7 @@ import { courierActor } from '../actors/courier/courier.js'
 import type { CourierState } from '../actors/courier/state.js'
 import { gatewayActor } from '../actors/gateway/gateway.js'
 import type { GatewayState } from '../actors/gateway/state.js'
+import { type MenderState, menderActor } from '../actors/mender/mender.js'
 import { type SupervisorState, supervisorActor } from '../actors/supervisor/supervisor.js'
 import type { VnodeState } from '../actors/vnode/state.js'
 import { vnodeActor } from '../actors/vnode/vnode.js'
@@ -24,6 +25,7 @@ import {
   type CourierMessage,
   type Envelope,
   type HostMessage,
+  type MenderMessage,
   type Message,
   type News,
   refusalOf,
@@ -33,6 +35,7 @@ import type { NodesChanged, RingChanged } from '../protocol/life.js'
 import { hashOf, partitionOf } from '../ring/ring.js'
 import { Aside } from './aside.js'
 import { Journal } from './journal.js'
+import { Listings } from './listings.js'
 import type { HostPorts } from './ports.js'
 import { Timers } from './timers.js'
 import { HostTurn } from './turn.js'
@@ -59,6 +62,7 @@ export class Host {
   private readonly gateway: GatewayState
   private readonly supervisor: SupervisorState | undefined
   private readonly courier: CourierState | undefined
+  readonly mender: MenderState | undefined
   private ring: RingChanged | undefined
   private nodes: NodesChanged | undefined
   private readonly suspicion = new Suspicion()
@@ -80,10 +84,12 @@ export class Host {
         () => (this.catchingUp ? ports.life.catchUp?.since : undefined),
       )
     this.walks = storage && this.journal && new Walks(ports, storage, this.journal, hash, deliver)
+    const listings = storage && this.walks && new Listings(this.walks, storage.trees, hash, deliver)
     this.aside = storage && new Aside(ports, storage, (key) => this.journal?.isForgotten(key) ?? false)
-    this.turn = new HostTurn(ports, this.timers, this.journal, this.walks)
+    this.turn = new HostTurn(ports, this.timers, this.journal, this.walks, listings)
     this.turn.begin()
     this.gateway = this.start(gatewayActor, singleAddress('gateway', ports.thread))
+    if (storage !== undefined) this.mender = this.start(menderActor, singleAddress('mender', ports.thread))
     if (storage !== undefined) this.courier = this.start(courierActor, singleAddress('courier', ports.thread))
     if (roles.supervisor)
       this.supervisor = this.start(supervisorActor, singleAddress('supervisor', ports.thread))
@@ -219,6 +225,10 @@ export class Host {
         if (this.courier === undefined) return
         courierActor.receive(this.courier, envelope as Envelope<CourierMessage>, turn)
         return
+      case 'mender':
+        if (this.mender === undefined) return
+        menderActor.receive(this.mender, envelope as Envelope<MenderMessage>, turn)
+        return
       case 'host':
         this.answerHost(envelope as Envelope<HostMessage>)
         return
@@ -308,6 +318,10 @@ export class Host {
     if (this.courier !== undefined) {
       turn.self = this.courier.self
       courierActor.receive(this.courier, { ...envelope, to: this.courier.self }, turn)
+    }
+    if (this.mender !== undefined) {
+      turn.self = this.mender.self
+      menderActor.receive(this.mender, { ...envelope, to: this.mender.self }, turn)
     }
     for (const state of this.vnodes) {
       if (state === undefined) continue

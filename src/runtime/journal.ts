@@ -12,10 +12,12 @@ import { copyBytes } from '../base/bytes.js'
 import { limits } from '../base/limits.js'
 import type { Key, Millis, Partition } from '../base/units.js'
 import type { Envelope } from '../protocol/envelope.js'
+import { isHintKey } from '../protocol/hint.js'
 import { encodeMeta, metaRow } from '../storage/meta.js'
 import { type CommitLevel, objectRow, type RowKey, type Write } from '../storage/store.js'
 import type { Stamp } from '../versions/object.js'
 import type { HostPorts, HostStorage } from './ports.js'
+import type { FlushedObject } from './trees.js'
 
 /** The longest that an unflushed object waits. Longer coalesces more overwrites, and leaves more to repair after kill -9. */
 const flushEveryMs = 2_000
@@ -201,19 +203,21 @@ export class Journal {
     this.forgotten = new Map()
     for (const row of this.forgetting.values()) writes.push({ row, value: undefined })
     const taken: Taken[] = []
+    const objects: FlushedObject[] = []
+    const take = (key: Key, hash: number, view: Uint8Array, token: number) => {
+      const value = copyBytes(view)
+      writes.push({ row: objectRow(this.partitionOf(hash), key), value })
+      taken.push({ key, hash, token })
+      if (!isHintKey(key)) objects.push({ key, hash, value })
+    }
     for (const [key, hash] of this.wanted) {
       const current = memory.take(key, hash)
-      if (current === undefined) continue
-      writes.push({ row: objectRow(this.partitionOf(hash), key), value: copyBytes(current.value) })
-      taken.push({ key, hash, token: current.token })
+      if (current !== undefined) take(key, hash, current.value, current.token)
     }
     const room = Math.min(this.flushLeft, limits.batchOperationsMax - writes.length)
     let flushing = 0
     if (room > 0) {
-      flushing = memory.nextDirty(room, limits.batchBytesMax, (key, hash, value, token) => {
-        writes.push({ row: objectRow(this.partitionOf(hash), key), value: copyBytes(value) })
-        taken.push({ key, hash, token })
-      })
+      flushing = memory.nextDirty(room, limits.batchBytesMax, take)
       // Nothing left to hand out: the rest of this flush was overwritten or written through meanwhile.
       this.flushLeft = flushing === 0 ? 0 : this.flushLeft - flushing
     }
@@ -228,6 +232,7 @@ export class Journal {
     }
     this.sequence++
     this.metaDirty = false
+    for (const row of this.storage.trees.rowsOf(this.sequence, objects)) writes.push(row)
     writes.push({ row: metaRow, value: this.meta() })
     this.committing = true
     store.commit(writes, level, (error) => this.committed(error, taken, gates, level, flushEnds))

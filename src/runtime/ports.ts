@@ -7,6 +7,7 @@ import type { Incarnation, Key, Millis, NodeId } from '../base/units.js'
 import type { Envelope } from '../protocol/envelope.js'
 import type { Store } from '../storage/store.js'
 import type { Stamp } from '../versions/object.js'
+import type { Trees } from './trees.js'
 
 /** The node's objects in memory (storage/object-buffer): bytes by key, unflushed ones kept until flushed. */
 export interface Memory {
@@ -46,6 +47,8 @@ export interface HostStorage {
   readonly memory: Memory
   readonly store: Store
   readonly highWater: HighWater
+  /** Of the versions of its objects, by partition. */
+  readonly trees: Trees
   /** The last batch number that an earlier life committed. */
   readonly sequence: number
 }
@@ -82,6 +85,8 @@ export interface HostPorts {
   readonly fatal: (error: Error) => void
   /** The host has heard the supervisor's word of this version, and everything it does from here on knows it. */
   readonly heard: (version: number) => void
+  /** Pause between two comparisons of replicas (actors/mender); 0: only when asked. */
+  readonly mendEveryMs: Millis
   readonly life: Life
   readonly storage: HostStorage | undefined
   /** The last batch that each node has reported, by node number: kept for them in case they forget. */

@@ -2,19 +2,22 @@
 // host runs it. What an actor sends is noted here and leaves after its writes are in the node's buffer
 // ('memory'), or with the batch that makes them durable (journal).
 
-import type { RowsWanted, Turn } from '../actors/actor.js'
+import type { ListWanted, RowsWanted, Turn } from '../actors/actor.js'
 import { unreadable } from '../actors/actor.js'
 import { Malformed } from '../base/bytes.js'
 import { limits } from '../base/limits.js'
 import type { Incarnation, Key, Millis, Partition, RequestId } from '../base/units.js'
+import type { VersionTree } from '../merkle/tree.js'
 import type { Address, Kind } from '../protocol/address.js'
 import type { Envelope, Message, Protocol } from '../protocol/envelope.js'
+import { isHintKey } from '../protocol/hint.js'
 import type { Level } from '../protocol/write.js'
 import { isVolatile } from '../versions/mode.js'
 import type { Stamp, StoredObject } from '../versions/object.js'
-import { decodeObject, encodeObject } from '../versions/object-codec.js'
+import { decodeObject, encodeObject, isVolatileObject } from '../versions/object-codec.js'
 import type { Journal } from './journal.js'
-import type { HostPorts } from './ports.js'
+import type { Listings } from './listings.js'
+import type { HostPorts, HostStorage } from './ports.js'
 import type { Timers } from './timers.js'
 import type { Walks } from './walks.js'
 
@@ -38,8 +41,18 @@ export class HostTurn implements Turn {
   private readonly timers: Timers
   private readonly journal: Journal | undefined
   private readonly walks: Walks | undefined
+  private readonly listings: Listings | undefined
+  readonly mendEveryMs: Millis
 
-  constructor(ports: HostPorts, timers: Timers, journal: Journal | undefined, walks: Walks | undefined) {
+  constructor(
+    ports: HostPorts,
+    timers: Timers,
+    journal: Journal | undefined,
+    walks: Walks | undefined,
+    listings: Listings | undefined,
+  ) {
+    this.listings = listings
+    this.mendEveryMs = ports.mendEveryMs
     this.ports = ports
     this.timers = timers
     this.journal = journal
@@ -136,8 +149,14 @@ export class HostTurn implements Turn {
     level: Level,
     volatile: boolean,
   ): void {
-    const memory = this.ports.storage?.memory
-    if (memory === undefined) throw new Error('invariant broken: a host without storage was asked to store')
+    const { storage } = this.ports
+    if (storage === undefined) throw new Error('invariant broken: a host without storage was asked to store')
+    const { memory, trees } = storage
+    if (!isHintKey(key)) {
+      const before = this.before(key, hash)
+      const wasStored = before !== undefined && !isVolatileObject(before)
+      trees.changed(key, hash, before, wasStored, encoded, !volatile, this.now)
+    }
     if (!memory.put(key, hash, encoded, volatile ? 'volatile' : 'dirty')) {
       throw new Error('invariant broken: the object buffer is full of unflushed objects')
     }
@@ -148,8 +167,24 @@ export class HostTurn implements Turn {
     } else if (level !== 'memory') this.journal?.note(key, hash, level)
   }
 
+  /** The bytes that are replaced. */
+  private before(key: Key, hash: number): Uint8Array | undefined {
+    const { memory, trees } = this.ports.storage as HostStorage
+    const before = memory.peek(key, hash) ?? this.fetched?.get(key)
+    if (!(before instanceof Error)) return before
+    // What it was nobody can read, so nobody can take it out of the tree.
+    trees.doubt(trees.partitionOf(hash))
+    return undefined
+  }
+
   delete(partition: Partition, key: Key, hash: number): void {
-    this.ports.storage?.memory.remove(key, hash)
+    const { storage } = this.ports
+    if (storage !== undefined && !isHintKey(key)) {
+      const before = this.before(key, hash)
+      const wasStored = before !== undefined && !isVolatileObject(before)
+      storage.trees.changed(key, hash, before, wasStored, undefined, false, this.now)
+    }
+    storage?.memory.remove(key, hash)
     this.fetched?.delete(key)
     this.journal?.forget(partition, key)
   }
@@ -160,5 +195,20 @@ export class HostTurn implements Turn {
 
   walk(wanted: RowsWanted): void {
     this.walks?.begin(wanted)
+  }
+
+  list(wanted: ListWanted): void {
+    this.listings?.begin(wanted)
+  }
+
+  tree(partition: Partition): VersionTree {
+    const { storage } = this.ports
+    if (storage === undefined)
+      throw new Error('invariant broken: a host without storage was asked to compare')
+    return storage.trees.tree(partition)
+  }
+
+  correctLeaf(partition: Partition, leaf: number, high: number, low: number): void {
+    this.ports.storage?.trees.correct(partition, leaf, high, low)
   }
 }

@@ -64,19 +64,25 @@ export class Walks {
   }
 
   begin(wanted: RowsWanted): void {
-    if (wanted.after !== '') this.read(wanted)
-    else this.journal.barrier(wanted.begunAt, () => this.read(wanted))
+    this.rows(wanted, (message) =>
+      this.deliver({ to: wanted.asker, from: wanted.asker, request: wanted.request, deadline: 0, message }),
+    )
   }
 
-  private read(wanted: RowsWanted): void {
-    if (wanted.owner !== 0) return this.readHints(wanted)
+  /** Calls back with one page. */
+  rows(wanted: RowsWanted, done: (rows: RowsRead) => void): void {
+    if (wanted.after !== '') this.read(wanted, done)
+    else this.journal.barrier(wanted.begunAt, () => this.read(wanted, done))
+  }
+
+  private read(wanted: RowsWanted, done: (rows: RowsRead) => void): void {
+    if (wanted.owner !== 0) return this.readHints(wanted, done)
     const { partition } = wanted.asker
     const from = wanted.after > wanted.prefix ? wanted.after : wanted.prefix
     const after = objectRow(partition, from as Key)
     const limit = this.rowsOf(wanted)
     this.storage.store.walk(after, endOf(partition, wanted.prefix), limit, (error, rows) => {
-      if (error === undefined) this.answer(wanted, this.page(wanted, rows, limit))
-      else this.answer(wanted, { type: 'rows-read', rows: [], next: undefined, failed: true })
+      done(error === undefined ? this.page(wanted, rows, limit) : nothingRead)
       this.ports.wake()
     })
   }
@@ -91,13 +97,12 @@ export class Walks {
   }
 
   /** Hints for one node; a page ends at a row, because keys of several partitions are no order of rows. */
-  private readHints(wanted: RowsWanted): void {
+  private readHints(wanted: RowsWanted, done: (rows: RowsRead) => void): void {
     const { after, before } = hintBounds(wanted.owner)
     const from = wanted.after === '' ? after : wanted.after
     const limit = this.rowsOf(wanted)
     this.storage.store.walk(from, before, limit, (error, rows) => {
-      if (error === undefined) this.answer(wanted, this.hintPage(wanted, rows, limit))
-      else this.answer(wanted, { type: 'rows-read', rows: [], next: undefined, failed: true })
+      done(error === undefined ? this.hintPage(wanted, rows, limit) : nothingRead)
       this.ports.wake()
     })
   }
@@ -126,10 +131,6 @@ export class Walks {
     }
     const next = stored.length < limit ? undefined : stored.at(-1)?.row
     return { type: 'rows-read', rows, next, failed: false }
-  }
-
-  private answer(wanted: RowsWanted, message: RowsRead): void {
-    this.deliver({ to: wanted.asker, from: wanted.asker, request: wanted.request, deadline: 0, message })
   }
 
   private page(wanted: RowsWanted, rows: readonly Row[], limit: number): RowsRead {
@@ -183,6 +184,8 @@ export class Walks {
     return newestStamp(bytes, hash) >= wanted.since ? bytes : undefined
   }
 }
+
+const nothingRead: RowsRead = { type: 'rows-read', rows: [], next: undefined, failed: true }
 
 /** A damaged row counts as new: it is for the reader to find out. */
 function newestStamp(bytes: Uint8Array, hash: number): Stamp {

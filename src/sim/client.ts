@@ -109,6 +109,11 @@ export class SimClient {
     return this.send(message, options.timeoutMs, options.via)
   }
 
+  /** Compares all replicas of a partition. */
+  audit(partition: number, how: { readonly mends: boolean; readonly deep: boolean }): SimRequest {
+    return this.send({ type: 'audit', partition, n: this.ring.copies, ...how }, 60_000)
+  }
+
   private send(
     message: GatewayMessage,
     timeoutMs: Millis = 5_000,

@@ -2,12 +2,14 @@
 // that forgets as disks do. Its memory outlives the node (a thread's death) but not the process.
 
 import { seededRandom } from '../base/random.js'
-import type { Incarnation, Millis, NodeId } from '../base/units.js'
+import type { Incarnation, Key, Millis, NodeId } from '../base/units.js'
 import { singleAddress } from '../protocol/address.js'
 import type { Envelope } from '../protocol/envelope.js'
-import type { Ring } from '../ring/ring.js'
+import { hashOf, type Ring } from '../ring/ring.js'
 import { Host } from '../runtime/host.js'
 import type { HostPorts, Posted, VolatileKey } from '../runtime/ports.js'
+import { Trees } from '../runtime/trees.js'
+import { restoreTrees, type TreeSources } from '../runtime/trees-restore.js'
 import { createMemoryStore, type MemoryStore } from '../storage/memory-store.js'
 import { decodeMeta, encodeMeta, type Meta, metaRow } from '../storage/meta.js'
 import { ObjectBuffer } from '../storage/object-buffer.js'
@@ -24,6 +26,8 @@ export interface SimNodeWorld {
   readonly memoryBytes: number
   /** The planted bug of dynamo 1.5: a new life goes on with the incarnation of the last. */
   readonly sameIncarnation: boolean
+  /** Pause between two comparisons of replicas; 0: only when asked. */
+  readonly mendEveryMs: Millis
   now(): Millis
   wall(): Millis
   schedule(delay: Millis, run: () => void): void
@@ -102,8 +106,14 @@ export class SimNode {
         if (this.closed || life !== this.lives) return
         this.highWater = sequence
         this.newborn = false
-        this.run(verdict, incarnation, stampFloor, sequence)
-        ready()
+        const memory = new ObjectBuffer(this.memory as SharedArrayBuffer)
+        if (this.wasComplete !== undefined) memory.adopt((_key, hash, value) => looksWhole(value, hash))
+        else memory.complete = this.meta === undefined
+        this.restoreTrees(memory, verdict, (trees) => {
+          if (this.closed || life !== this.lives) return
+          this.run(verdict, incarnation, stampFloor, sequence, memory, trees)
+          ready()
+        })
       })
     })
   }
@@ -128,11 +138,33 @@ export class SimNode {
     return Math.floor(random() * 0x1f_ffff) * 0x1_0000_0000 + Math.floor(random() * 0xffff_ffff) + 1
   }
 
-  private run(verdict: Verdict, incarnation: Incarnation, stampFloor: number, sequence: number): void {
+  private restoreTrees(memory: ObjectBuffer, verdict: Verdict, done: (trees: Trees) => void): void {
+    const { ring } = this.world
+    const trees = new Trees(ring.partitions)
+    const inMemory: TreeSources['inMemory'] = (visit) => {
+      if (this.wasComplete === undefined) return
+      memory.eachDirty(visit)
+      for (const { key, hash } of this.volatile) {
+        const value = memory.peek(key, hash)
+        if (value !== undefined) visit(key, hash, value)
+      }
+    }
+    const hash = (key: Key) => hashOf(ring, key)
+    const sources = { store: this.disk, hashOf: hash, rescan: verdict.amnesia, inMemory }
+    restoreTrees(trees, sources, (error) => {
+      if (error === undefined) done(trees)
+    })
+  }
+
+  private run(
+    verdict: Verdict,
+    incarnation: Incarnation,
+    stampFloor: number,
+    sequence: number,
+    memory: ObjectBuffer,
+    trees: Trees,
+  ): void {
     const { world } = this
-    const memory = new ObjectBuffer(this.memory as SharedArrayBuffer)
-    if (this.wasComplete !== undefined) memory.adopt((_key, hash, value) => looksWhole(value, hash))
-    else memory.complete = this.meta === undefined
     const life = this.lives
     const current = () => !this.closed && life === this.lives
     const ports: HostPorts = {
@@ -149,6 +181,7 @@ export class SimNode {
         if (current()) world.died(this, error.message)
       },
       heard: () => {},
+      mendEveryMs: world.mendEveryMs,
       life: {
         incarnation,
         stampFloor,
@@ -163,6 +196,7 @@ export class SimNode {
             this.highWater = noted
           },
         },
+        trees,
         sequence,
       },
       peers: () => world.sequences(),

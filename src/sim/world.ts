@@ -23,6 +23,8 @@ export interface WorldOptions {
   readonly partitions?: number
   readonly memoryBytes?: number
   readonly network?: Partial<NetworkOptions>
+  /** Pause of a node between two comparisons of replicas; none unless asked for. */
+  readonly mendEveryMs?: Millis
   /** A planted bug: nodes keep their incarnation over restarts. */
   readonly sameIncarnation?: boolean
   /** Lets a test put a faulty store before a node's disk. */
@@ -48,6 +50,7 @@ export class World implements SimNodeWorld {
   readonly copies: number
   readonly memoryBytes: number
   readonly sameIncarnation: boolean
+  readonly mendEveryMs: Millis
   readonly transcript = new Transcript()
   readonly network: Network
   readonly nodes = new Map<NodeId, SimNode>()
@@ -67,6 +70,7 @@ export class World implements SimNodeWorld {
     this.copies = options.n ?? Math.min(3, options.nodes)
     this.memoryBytes = options.memoryBytes ?? 4 * 1024 * 1024
     this.sameIncarnation = options.sameIncarnation ?? false
+    this.mendEveryMs = options.mendEveryMs ?? 0
     this.wrap = options.wrapStore ?? ((_node, store) => store)
     const nodes = Array.from({ length: options.nodes }, (_, index) => index + 1)
     this.ring = createRing({
@@ -109,6 +113,7 @@ export class World implements SimNodeWorld {
       outside: (envelope) => this.outside(envelope),
       wake: () => this.wakeThread(supervisorThread),
       fatal: () => {},
+      mendEveryMs: 0,
       life: { incarnation: 0, stampFloor: 0, catchUp: undefined, volatile: [] },
       storage: undefined,
       heard: () => {},

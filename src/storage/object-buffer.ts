@@ -282,6 +282,18 @@ export class ObjectBuffer {
     return (table.state(unit) & entryState.dirty) === 0 ? 0 : unit
   }
 
+  /** Visits all objects that are unflushed and not handed out; nothing is put or removed meanwhile. */
+  eachDirty(visit: (key: Key, hash: number, value: Uint8Array) => void): void {
+    const { table } = this
+    const { words, bytes, order } = table
+    for (let unit = order.oldest; unit !== 0; unit = words[unit * 2 + entryWord.newer] as number) {
+      const keyLength = table.keyLength(unit)
+      const start = unit * 8 + entryHeaderBytes
+      const key = latin1Slice(bytes, start, start + keyLength) as Key
+      visit(key, (words[unit * 2 + entryWord.hash] as number) >>> 0, this.view(unit, keyLength))
+    }
+  }
+
   /** What was handed out with this token is in the store. No effect when it was overwritten since. */
   markClean(key: Key, hash: number, token: number): void {
     const { table } = this

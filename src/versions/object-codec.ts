@@ -163,6 +163,32 @@ export function isVolatileEncoded(bytes: Uint8Array): boolean | undefined {
   return bytes[1] === latestKind ? isVolatileEncoding(bytes[3] as number) : undefined
 }
 
+/** The same for any encoded object, damaged ones included (false): by its flags, without looking at values or checksum. */
+export function isVolatileObject(bytes: Uint8Array): boolean {
+  if (bytes[1] === latestKind) return isVolatileEncoding(bytes[3] as number)
+  try {
+    const reader = new Reader(bytes, 2, bytes.length - 4)
+    for (let entries = bounded(reader, entryBytesMin); entries > 0; entries--) {
+      reader.at += 8
+      reader.varint()
+      reader.at += 4
+    }
+    for (let siblings = bounded(reader, siblingBytesMin); siblings > 0; siblings--) {
+      if (reader.varint() === 0) reader.at += 8
+      reader.varint()
+      reader.at += 8
+      const flags = reader.u8()
+      if (!isVolatileEncoding(reader.u8())) return false
+      if ((flags & 2) !== 0) reader.at += 8
+      reader.raw(reader.varint())
+    }
+    return true
+  } catch (error) {
+    if (error instanceof Malformed) return false
+    throw error
+  }
+}
+
 function decodeSibling(reader: Reader, clock: readonly ClockEntry[]): Sibling {
   const at = reader.varint()
   const entry = clock[at - 1]

@@ -57,6 +57,20 @@ const failed = <T extends string>(type: T) => fc.record({ type: fc.constant(type
 const bare = <T extends string>(type: T) => fc.record({ type: fc.constant(type) })
 const ofNode = <T extends string>(type: T) => fc.record({ type: fc.constant(type), node: small })
 
+const numbers = fc.array(u32, { maxLength: 8 })
+const listing = { keys: fc.array(key, { maxLength: 4 }), signatures: numbers, damaged: numbers, next }
+const report = fc.record({
+  messages: u32,
+  listed: u32,
+  differing: u32,
+  pulled: u32,
+  pushed: u32,
+  bytes: whole,
+  damaged: u32,
+  corrected: u32,
+  keys: fc.array(key, { maxLength: 3 }),
+})
+
 type Generators = { readonly [T in Message['type']]: fc.Arbitrary<{ readonly type: T }> }
 
 export const generators: Generators = {
@@ -144,6 +158,37 @@ export const generators: Generators = {
     failed: fc.boolean(),
   }),
   'repair-due': bare('repair-due'),
+  sync: fc.record({ type: fc.constant('sync'), peer: small, mends: fc.boolean(), deep: fc.boolean() }),
+  synced: fc.record({ type: fc.constant('synced'), peer: small, report, failure: optional(code) }),
+  'sync-due': bare('sync-due'),
+  'sync-failed': fc.record({ type: fc.constant('sync-failed'), code }),
+  'sync-push': fc.record({ type: fc.constant('sync-push'), key, hash: u32, high: u32, low: u32 }),
+  'tree-ask': fc.record({ type: fc.constant('tree-ask'), level: small, parents: numbers }),
+  'tree-told': fc.record({
+    type: fc.constant('tree-told'),
+    level: small,
+    parents: numbers,
+    hashes: numbers,
+  }),
+  'list-ask': fc.record({
+    type: fc.constant('list-ask'),
+    leaves: numbers,
+    after: binary(10),
+    deep: fc.boolean(),
+  }),
+  'list-told': fc.record({ type: fc.constant('list-told'), ...listing }),
+  listed: fc.record({ type: fc.constant('listed'), ...listing, failed: fc.boolean() }),
+  audit: fc.record({
+    type: fc.constant('audit'),
+    partition: small,
+    n: small,
+    mends: fc.boolean(),
+    deep: fc.boolean(),
+  }),
+  'audit-answered': fc.record({ type: fc.constant('audit-answered'), report, missing: numbers }),
+  'audit-failed': fc.record({ type: fc.constant('audit-failed'), code }),
+  'mend-due': bare('mend-due'),
+  'mend-wanted': fc.record({ type: fc.constant('mend-wanted'), owner: small }),
   keep: fc.record({
     type: fc.constant('keep'),
     owner: small,

@@ -5,6 +5,7 @@ import { seededRandom } from '../../src/base/random.js'
 import type { Key, Millis } from '../../src/base/units.js'
 import type { Envelope } from '../../src/protocol/envelope.js'
 import type { HighWater, HostPorts, HostStorage, Life } from '../../src/runtime/ports.js'
+import { Trees } from '../../src/runtime/trees.js'
 import { ObjectBuffer } from '../../src/storage/object-buffer.js'
 import { createObjectBuffer } from '../../src/storage/object-buffer-layout.js'
 import type { CommitLevel, Done, Row, RowKey, Store, Write } from '../../src/storage/store.js'
@@ -122,7 +123,7 @@ export function handDriven(
   const fatal: Error[] = []
   const marks: number[] = []
   const highWater: HighWater = { note: (_incarnation, sequence) => void marks.push(sequence) }
-  const storage: HostStorage = { memory, store, highWater, sequence: 10 }
+  const storage: HostStorage = { memory, store, highWater, trees: new Trees(16), sequence: 10 }
   const ports: HostPorts = {
     thread: 1,
     now: () => clock.now,
@@ -140,6 +141,7 @@ export function handDriven(
     life: { incarnation: 77, stampFloor: 0, catchUp: undefined, volatile: [], ...options.life },
     storage,
     heard: () => {},
+    mendEveryMs: 0,
     peers: () => [0, 3, 4],
   }
   const driven: HandDriven = { ports, storage, store, memory, clock, posted, outside, fatal, marks, wakes: 0 }

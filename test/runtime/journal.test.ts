@@ -51,7 +51,7 @@ function bench(): Bench {
 }
 
 function rowsOf(commit: PendingCommit): string[] {
-  return commit.writes.map(({ row }) => row).filter((row) => row !== metaRow)
+  return commit.writes.map(({ row }) => row).filter((row) => row !== metaRow && !row.startsWith('t'))
 }
 
 function metaOf(commit: PendingCommit): Meta {

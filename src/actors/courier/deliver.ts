@@ -11,7 +11,7 @@ import type { RowsRead } from '../../protocol/walk.js'
 import type { ReplicateFailed } from '../../protocol/write.js'
 import { hashOf, partitionOf } from '../../ring/ring.js'
 import type { Turn } from '../actor.js'
-import { type CourierState, isHealthy, nextRequest, type Owed, type Round } from './state.js'
+import { type CourierState, isHealthy, lost, nextRequest, type Owed, type Round } from './state.js'
 
 /** Pause between two looks while something is kept. */
 const lookMs: Millis = 200
@@ -136,7 +136,11 @@ export function replicateFailed(
   turn: Turn,
 ): void {
   const isDamaged = message.code === 'unreadable'
-  if (isDamaged) state.damaged++
+  if (isDamaged) {
+    state.damaged++
+    const owner = state.sent.get(envelope.request)?.owner
+    if (owner !== undefined) lost(state, owner, turn)
+  }
   settle(state, envelope, isDamaged, turn)
 }
 

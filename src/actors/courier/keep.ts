@@ -8,7 +8,7 @@ import { partitionOf } from '../../ring/ring.js'
 import { type Turn, unreadable } from '../actor.js'
 import { storeCopy } from '../vnode/replica.js'
 import { look } from './deliver.js'
-import { type CourierState, owedTo } from './state.js'
+import { type CourierState, lost, owedTo } from './state.js'
 
 export function keep(state: CourierState, envelope: Envelope, message: Keep, turn: Turn): void {
   const { ring } = state
@@ -18,6 +18,7 @@ export function keep(state: CourierState, envelope: Envelope, message: Keep, tur
   const isOld = owed.count > 0 && turn.now - owed.since > limits.hintAgeMsMax
   if (ring === undefined || ((isFull || isOld) && !message.needed)) {
     state.refused++
+    lost(state, owner, turn)
     turn.send(
       envelope.from as Address<'vnode'>,
       { type: 'replicate-failed', code: 'overloaded' },

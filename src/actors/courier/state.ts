@@ -2,9 +2,10 @@
 // The hints themselves are objects in the node's buffer and store, under keys of their own (protocol/hint).
 
 import type { Key, Millis, NodeId, Partition, RequestId } from '../../base/units.js'
-import type { Address } from '../../protocol/address.js'
+import { type Address, singleAddress } from '../../protocol/address.js'
 import type { NodeView } from '../../protocol/life.js'
 import type { Ring } from '../../ring/ring.js'
+import type { Turn } from '../actor.js'
 
 /** The hints for one node. Counts are of this life, and corrected whenever a round finds nothing more. */
 export interface Owed {
@@ -14,6 +15,8 @@ export interface Owed {
   since: Millis
   /** Writes that came during the round: then its end says nothing about their number. */
   keptSince: number
+  /** When the menders were last told that something is missing. */
+  toldAt: Millis
   /** A round of delivery that is going on. */
   round: Round | undefined
 }
@@ -69,11 +72,31 @@ export function nextRequest(state: CourierState): RequestId {
   return state.lastRequest
 }
 
+/** The menders hear so often, at most, that this node lacks something that was not kept for it. */
+const tellEveryMs: Millis = 10_000
+
+/** Something that was meant for `owner` is not kept: those who hold it are told, since only they can mend it. */
+export function lost(state: CourierState, owner: NodeId, turn: Turn): void {
+  const owed = owedTo(state, owner, turn.now)
+  if (state.ring === undefined || turn.now < owed.toldAt + tellEveryMs) return
+  owed.toldAt = turn.now
+  for (const node of state.ring.nodes) {
+    turn.send(singleAddress('mender', node), { type: 'mend-wanted', owner })
+  }
+}
+
 /** What is kept for this node, noted from now on if it was not before. */
 export function owedTo(state: CourierState, owner: NodeId, now: Millis): Owed {
   let owed = state.owners.get(owner)
   if (owed === undefined) {
-    owed = { count: 0, bytes: 0, since: now, keptSince: 0, round: undefined }
+    owed = {
+      count: 0,
+      bytes: 0,
+      since: now,
+      keptSince: 0,
+      toldAt: Number.NEGATIVE_INFINITY,
+      round: undefined,
+    }
     state.owners.set(owner, owed)
   }
   return owed

@@ -5,9 +5,11 @@ import type { Key } from '../../base/units.js'
 import type { Address } from '../../protocol/address.js'
 import type { Envelope, GatewayMessage } from '../../protocol/envelope.js'
 import type { Get } from '../../protocol/read.js'
+import type { Audit } from '../../protocol/sync.js'
 import type { Scan } from '../../protocol/walk.js'
 import type { Put } from '../../protocol/write.js'
 import type { Actor, Turn } from '../actor.js'
+import { audit, synced } from './audit.js'
 import { fetched, fetchFailed, get } from './get.js'
 import { put, putAnswered, putFailed } from './put.js'
 import { replicated, replicateFailed } from './read-repair.js'
@@ -55,6 +57,10 @@ export const gatewayActor: Actor<GatewayState, GatewayMessage> = {
         return walked(state, envelope, message, turn)
       case 'walk-failed':
         return walkFailed(state, envelope, turn)
+      case 'audit':
+        return audit(state, envelope as Envelope<Audit>, turn)
+      case 'synced':
+        return synced(state, envelope, message, turn)
       case 'replicated':
         return replicated(state)
       case 'replicate-failed':

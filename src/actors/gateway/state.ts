@@ -6,6 +6,7 @@ import type { Address } from '../../protocol/address.js'
 import type { Envelope } from '../../protocol/envelope.js'
 import type { NodeView } from '../../protocol/life.js'
 import type { Get } from '../../protocol/read.js'
+import type { Audit, SyncReport } from '../../protocol/sync.js'
 import type { Scan, Walked } from '../../protocol/walk.js'
 import type { Put } from '../../protocol/write.js'
 import type { ReadTally } from '../../quorum/tally.js'
@@ -59,7 +60,16 @@ export interface PendingScan extends Asked {
   readonly pages: Walked[]
 }
 
-export type Pending = PendingGet | PendingPut | PendingScan
+/** `replicas` is the one that compares itself with the others, one after the other. */
+export interface PendingAudit extends Asked {
+  readonly type: 'audit'
+  readonly envelope: Envelope<Audit>
+  readonly peers: NodeId[]
+  readonly missing: NodeId[]
+  report: SyncReport
+}
+
+export type Pending = PendingGet | PendingPut | PendingScan | PendingAudit
 
 export interface GatewayState {
   readonly self: Address<'gateway'>

@@ -38,6 +38,7 @@ export function requestSweepDue(state: GatewayState, turn: Turn): void {
 
 function deadlineDetails(pending: Pending): ErrorDetails {
   if (pending.type === 'put') return { coordinator: pending.coordinator }
+  if (pending.type === 'audit') return {}
   const { complete, incomplete, r } = pending.tally
   return { needed: r, reached: countBits(complete | incomplete) }
 }
@@ -48,5 +49,6 @@ export function fail(pending: Pending, code: ErrorCode, details: ErrorDetails, t
   const { request, message } = pending.envelope
   if (message.type === 'put') turn.send(client, { type: 'put-failed', code, details }, request)
   else if (message.type === 'get') turn.send(client, { type: 'get-failed', code, details }, request)
+  else if (message.type === 'audit') turn.send(client, { type: 'audit-failed', code }, request)
   else turn.send(client, { type: 'scan-failed', code, details }, request)
 }

@@ -6,6 +6,7 @@ import type { NodesChanged, RingChanged } from '../../protocol/life.js'
 import type { ReadTally } from '../../quorum/tally.js'
 import { noteReadFailed } from '../../quorum/tally.js'
 import type { Turn } from '../actor.js'
+import { auditLost } from './audit.js'
 import { askReplicas } from './get.js'
 import { endRead } from './read-repair.js'
 import { settleScan } from './scan.js'
@@ -29,6 +30,8 @@ export function nodesChanged(state: GatewayState, message: NodesChanged, turn: T
     } else if (pending.type === 'scan') {
       noteLost(state, pending, pending.tally)
       settleScan(state, request, pending, turn)
+    } else if (pending.type === 'audit') {
+      auditLost(state, request, pending, turn)
     } else if (isAnyLost(state, pending)) {
       askAnew(state, request, pending, turn)
     }

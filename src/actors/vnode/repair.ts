@@ -1,13 +1,15 @@
 // How a replica that began with less than it had acknowledged becomes whole again: it asks each of the other
 // replicas of its partition for everything that it may lack, page by page, and passes every row through the
 // one door. Until all of them have told all, its answers are flagged incomplete and do not count toward r.
-// A full exchange; trees of versions (Dynamo 4.7) will make it cost what differs.
+// One that has lost everything takes everything from the first peer; what it then lacks of the others, and
+// what one that has lost little lacks of any, is found by comparing trees (Dynamo 4.7) and costs what differs.
 
 import type { ErrorCode } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import type { NodeId } from '../../base/units.js'
 import { vnodeAddress } from '../../protocol/address.js'
 import type { Envelope } from '../../protocol/envelope.js'
+import type { Synced } from '../../protocol/sync.js'
 import type { Walked } from '../../protocol/walk.js'
 import { hashOf } from '../../ring/ring.js'
 import type { Turn } from '../actor.js'
@@ -38,6 +40,7 @@ export function beginRepair(state: VnodeState, turn: Turn): void {
     rows: [],
     next: undefined,
     begunAt: turn.now,
+    isBare: turn.catchUp.since === 0,
   }
   turn.after(0, state.self, { type: 'repair-due' })
 }
@@ -47,7 +50,7 @@ export function repairDue(state: VnodeState, turn: Turn): void {
   if (repair === undefined) return
   if (repair.request !== 0) {
     // The alarm of a question: of this one when it is as old as that.
-    if (repair.outstanding > 0 || turn.now < repair.askedAt + answerMs) return
+    if (!repair.isBare || repair.outstanding > 0 || turn.now < repair.askedAt + answerMs) return
     repair.request = 0
   }
   const peer = choosePeer(state, repair)
@@ -58,6 +61,11 @@ export function repairDue(state: VnodeState, turn: Turn): void {
   repair.request = nextRequest(state)
   repair.askedAt = turn.now
   repair.generation = state.nodes[peer]?.generation ?? 0
+  if (!repair.isBare) {
+    // Ends by itself, in time, with an answer.
+    turn.send(state.self, { type: 'sync', peer, mends: true, deep: false }, repair.request)
+    return
+  }
   turn.after(answerMs, state.self, { type: 'repair-due' })
   turn.send(
     vnodeAddress(peer, state.self.partition),
@@ -67,7 +75,7 @@ export function repairDue(state: VnodeState, turn: Turn): void {
       after: repair.after,
       limit: limits.walkRowsMax,
       begunAt: repair.begunAt,
-      since: turn.catchUp?.since ?? 0,
+      since: 0,
     },
     repair.request,
     turn.now + answerMs,
@@ -119,15 +127,27 @@ function pageDone(state: VnodeState, repair: Repair, turn: Turn): void {
   if (repair.next !== undefined) {
     repair.after = repair.next
   } else {
-    repair.missing.shift()
-    repair.after = ''
-  }
-  if (repair.missing.length === 0) {
-    state.repair = undefined
-    state.complete = true
-    return
+    repair.isBare = false
+    return peerDone(state, repair, turn)
   }
   repairDue(state, turn)
+}
+
+function peerDone(state: VnodeState, repair: Repair, turn: Turn): void {
+  repair.missing.shift()
+  repair.after = ''
+  if (repair.missing.length > 0) return repairDue(state, turn)
+  state.repair = undefined
+  state.complete = true
+}
+
+/** The comparison with a peer that this vnode wanted for itself has come to its end. */
+export function synced(state: VnodeState, message: Synced, turn: Turn): void {
+  const { repair } = state
+  if (repair === undefined || repair.isBare || repair.missing[0] !== message.peer) return
+  if (message.failure !== undefined) return walkFailedNow(state, repair, turn)
+  repair.request = 0
+  peerDone(state, repair, turn)
 }
 
 export function walkFailed(state: VnodeState, envelope: Envelope, turn: Turn): void {
@@ -150,7 +170,7 @@ function walkFailedNow(state: VnodeState, repair: Repair, turn: Turn): void {
 export function repairPeersChanged(state: VnodeState, turn: Turn): void {
   const repair = state.repair
   if (repair === undefined || repair.outstanding > 0) return
-  if (repair.request === 0) return
+  if (repair.request === 0 || !repair.isBare) return
   const peer = repair.missing[0] as NodeId
   if (isUp(state, peer) && state.nodes[peer]?.generation === repair.generation) return
   walkFailedNow(state, repair, turn)

@@ -15,6 +15,7 @@ import { type Turn, unreadable } from '../actor.js'
 import { askedIndex, hintRefused, noteCopy, settle, stepIn } from './lead.js'
 import { rowStored } from './repair.js'
 import type { VnodeState } from './state.js'
+import { itemRefused, itemStored } from './sync-mend.js'
 
 export function replicate(state: VnodeState, envelope: Envelope, message: Replicate, turn: Turn): void {
   storeCopy(state.self.partition, message.key, envelope, message, turn)
@@ -92,6 +93,7 @@ export function replicated(state: VnodeState, envelope: Envelope, message: Repli
     rowStored(state, turn)
     return
   }
+  if (itemStored(state, envelope, turn)) return
   const pending = state.puts.get(envelope.request)
   if (pending === undefined) return
   const index = askedIndex(pending, envelope)
@@ -110,6 +112,7 @@ export function replicateFailed(
     rowStored(state, turn, message.code)
     return
   }
+  if (itemRefused(state, envelope, message.code, turn)) return
   const pending = state.puts.get(envelope.request)
   if (pending === undefined) return
   const index = askedIndex(pending, envelope)

@@ -8,11 +8,13 @@ import type { Incarnation, Millis, NodeId, RequestId } from '../../base/units.js
 import type { Address } from '../../protocol/address.js'
 import type { Envelope } from '../../protocol/envelope.js'
 import type { NodeView } from '../../protocol/life.js'
+import type { ListAsk } from '../../protocol/sync.js'
 import type { Walk, WalkedRow } from '../../protocol/walk.js'
 import type { Level } from '../../protocol/write.js'
 import type { WriteTally } from '../../quorum/tally.js'
 import type { Ring } from '../../ring/ring.js'
 import type { Context, Stamp } from '../../versions/object.js'
+import type { SyncRun, SyncWanted } from './sync-state.js'
 
 /** A put that this vnode leads, until all replicas have answered or its deadline has passed. */
 export interface PendingPut {
@@ -33,8 +35,10 @@ export interface PendingPut {
   answered: boolean
 }
 
-/** Catching up: one peer after the other, page by page, each row through the one door. */
+/** Catching up: one peer after the other, each row through the one door. */
 export interface Repair {
+  /** Everything is asked for, page by page; when not, what differs. */
+  isBare: boolean
   /** Peers that have not yet told all they have. */
   readonly missing: NodeId[]
   after: string
@@ -67,6 +71,11 @@ export interface VnodeState {
   readonly puts: Map<RequestId, PendingPut>
   /** Walks of others that wait for rows from the host. */
   readonly walks: Map<RequestId, Envelope<Walk>>
+  /** Listings for others that wait for the host. */
+  readonly lists: Map<RequestId, Envelope<ListAsk>>
+  /** The comparison with a peer that is going on, and those that wait for it. */
+  run: SyncRun | undefined
+  readonly syncsWaiting: SyncWanted[]
   sweeping: boolean
 }
 

@@ -8,6 +8,7 @@ import { settle, stepIn } from './lead.js'
 import { beginRepair, repairPeersChanged } from './repair.js'
 import type { VnodeState } from './state.js'
 import { isHealthy, isUp } from './state.js'
+import { syncPeersChanged } from './sync.js'
 
 export function ringChanged(state: VnodeState, message: RingChanged, turn: Turn): void {
   state.ring = message.ring
@@ -29,5 +30,6 @@ export function nodesChanged(state: VnodeState, message: NodesChanged, turn: Tur
     }
     settle(state, request, pending, turn)
   }
+  syncPeersChanged(state, turn)
   repairPeersChanged(state, turn)
 }

@@ -9,9 +9,13 @@ import type { Actor, Turn } from '../actor.js'
 import { fetch } from './fetch.js'
 import { putSweepDue } from './lead.js'
 import { put } from './put.js'
-import { repairDue, walked, walkFailed } from './repair.js'
+import { repairDue, synced, walked, walkFailed } from './repair.js'
 import { replicate, replicated, replicateFailed } from './replica.js'
 import type { VnodeState } from './state.js'
+import { sync, syncDue, syncFailed, treeTold } from './sync.js'
+import { listTold } from './sync-list.js'
+import { fetched, fetchFailed, syncPush } from './sync-mend.js'
+import { listAsk, listed, treeAsk } from './sync-tell.js'
 import { nodesChanged, ringChanged } from './view.js'
 import { rowsRead, walk } from './walk.js'
 
@@ -31,6 +35,9 @@ export const vnodeActor: Actor<VnodeState, VnodeMessage> = {
       lastRequest: 0,
       puts: new Map(),
       walks: new Map(),
+      lists: new Map(),
+      run: undefined,
+      syncsWaiting: [],
       sweeping: false,
     }
   },
@@ -40,6 +47,7 @@ export const vnodeActor: Actor<VnodeState, VnodeMessage> = {
       case 'put':
       case 'replicate':
       case 'fetch':
+      case 'sync-push':
         return message.key
       default:
         return undefined
@@ -71,6 +79,30 @@ export const vnodeActor: Actor<VnodeState, VnodeMessage> = {
         return walkFailed(state, envelope, turn)
       case 'repair-due':
         return repairDue(state, turn)
+      case 'sync':
+        return sync(state, envelope, message, turn)
+      case 'synced':
+        return synced(state, message, turn)
+      case 'sync-due':
+        return syncDue(state, turn)
+      case 'sync-failed':
+        return syncFailed(state, envelope, message, turn)
+      case 'sync-push':
+        return syncPush(state, envelope, message, turn)
+      case 'tree-ask':
+        return treeAsk(state, envelope, message, turn)
+      case 'tree-told':
+        return treeTold(state, envelope, message, turn)
+      case 'list-ask':
+        return listAsk(state, envelope, message, turn)
+      case 'list-told':
+        return listTold(state, envelope, message, turn)
+      case 'listed':
+        return listed(state, envelope, message, turn)
+      case 'fetched':
+        return fetched(state, envelope, message, turn)
+      case 'fetch-failed':
+        return fetchFailed(state, envelope, message, turn)
       case 'nodes-changed':
         return nodesChanged(state, message, turn)
       case 'ring-changed':

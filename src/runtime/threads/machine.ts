@@ -30,6 +30,8 @@ export interface MachineOptions {
   readonly nodeDirectory: ((node: NodeId) => string) | undefined
   readonly newborn: boolean
   readonly messageBytesMax: number
+  /** Pause of each node between two comparisons of replicas. */
+  readonly mendEveryMs: Millis
   /** Of each node, for objects. */
   readonly memoryBytes: number
 }
@@ -161,6 +163,7 @@ export class Machine {
       newborn: options.newborn && wasComplete === undefined && !isWiped,
       predecessor: generation > 1 && !isWiped ? { wasComplete: wasComplete ?? false } : undefined,
       messageBytesMax: options.messageBytesMax,
+      mendEveryMs: options.mendEveryMs,
     }
   }
 

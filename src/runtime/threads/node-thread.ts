@@ -7,9 +7,9 @@
 import { randomBytes } from 'node:crypto'
 import { type MessagePort, threadId } from 'node:worker_threads'
 import { seededRandom } from '../../base/random.js'
-import type { Incarnation, NodeId } from '../../base/units.js'
+import type { Incarnation, Key, Millis, NodeId } from '../../base/units.js'
 import { singleAddress } from '../../protocol/address.js'
-import { type RingJson, ringFromJson } from '../../ring/ring.js'
+import { hashOf, type RingJson, ringFromJson } from '../../ring/ring.js'
 import { openHighWater } from '../../storage/high-water.js'
 import { createMemoryStore } from '../../storage/memory-store.js'
 import { decodeMeta, encodeMeta, type Meta, metaRow } from '../../storage/meta.js'
@@ -21,6 +21,8 @@ import { isVolatile } from '../../versions/mode.js'
 import { decodeObject, looksWhole } from '../../versions/object-codec.js'
 import { Host } from '../host.js'
 import type { HighWater, HostPorts, VolatileKey } from '../ports.js'
+import { Trees } from '../trees.js'
+import { restoreTrees, type TreeSources } from '../trees-restore.js'
 import { now, wall } from './clock.js'
 import { type BeginReport, exposeControl, type NodeControl, type OpenReport } from './control.js'
 import { Loop } from './loop.js'
@@ -42,6 +44,7 @@ export interface NodeTask {
   /** Set when an earlier life of this process left its memory; whether it had been complete. */
   readonly predecessor: { readonly wasComplete: boolean } | undefined
   readonly messageBytesMax: number
+  readonly mendEveryMs: Millis
 }
 
 /** The Piscina task: resolves when the node has been drained, rejects when it failed. */
@@ -54,6 +57,8 @@ export default function live(task: NodeTask): Promise<void> {
 }
 
 const settleMsMax = 2_000
+/** Places of the object buffer's index that one step of a walk looks at. */
+const walkPlaces = 64 * 1024
 
 const memoryHighWater: HighWater & { sync(): void; close(): void } = { note() {}, sync() {}, close() {} }
 
@@ -139,8 +144,32 @@ class NodeThread {
     }
     await commitMeta(store, meta)
     this.highWater?.note(incarnation, sequence)
-    this.run(verdict, incarnation, stampFloor, sequence, volatile)
+    const trees = await this.trees(store, verdict, volatile)
+    this.run(verdict, incarnation, stampFloor, sequence, volatile, trees)
     return { complete: verdict.since === undefined, amnesia: verdict.amnesia, reason: verdict.reason }
+  }
+
+  /** Of what the store has and of what came over in memory alone. */
+  private trees(store: Store, verdict: Verdict, volatile: readonly VolatileKey[]): Promise<Trees> {
+    const { task, memory } = this
+    const ring = ringFromJson(task.ring)
+    const trees = new Trees(ring.partitions)
+    const inMemory: TreeSources['inMemory'] = (visit) => {
+      if (task.predecessor === undefined) return
+      if (task.dir === undefined) {
+        for (let at = memory.walk(0, walkPlaces, visit); at !== 0; ) at = memory.walk(at, walkPlaces, visit)
+        return
+      }
+      memory.eachDirty(visit)
+      for (const { key, hash } of volatile) {
+        const value = memory.peek(key, hash)
+        if (value !== undefined) visit(key, hash, value)
+      }
+    }
+    const sources = { store, hashOf: (key: Key) => hashOf(ring, key), rescan: verdict.amnesia, inMemory }
+    return new Promise((resolve, reject) => {
+      restoreTrees(trees, sources, (error) => (error === undefined ? resolve(trees) : reject(error)))
+    })
   }
 
   private verdict(peersSaw: number, dropped: number): Verdict {
@@ -167,6 +196,7 @@ class NodeThread {
     stampFloor: number,
     sequence: number,
     volatile: readonly VolatileKey[],
+    trees: Trees,
   ): void {
     const { task } = this
     const transport = new Transport(task.shared, task.node, task.generation, task.messageBytesMax)
@@ -180,6 +210,7 @@ class NodeThread {
       wake: () => this.loop?.wake(),
       fatal: (error) => this.fail(error),
       heard: (version) => transport.status.setCounter(task.node, 'view', version),
+      mendEveryMs: task.mendEveryMs,
       life: {
         incarnation,
         stampFloor,
@@ -190,6 +221,7 @@ class NodeThread {
         memory: this.memory,
         store: this.store as Store,
         highWater: this.highWater as HighWater,
+        trees,
         sequence,
       },
       peers: () => transport.status.sequences(),

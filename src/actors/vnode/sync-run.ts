@@ -1,0 +1,51 @@
+// What every step of a comparison needs: to ask the peer, and to come to an end.
+
+import type { ErrorCode } from '../../base/errors.js'
+import type { Millis } from '../../base/units.js'
+import { type Address, vnodeAddress } from '../../protocol/address.js'
+import type { Envelope, VnodeMessage } from '../../protocol/envelope.js'
+import type { SyncReport } from '../../protocol/sync.js'
+import type { Turn } from '../actor.js'
+import { nextRequest, type VnodeState } from './state.js'
+import type { SyncItem, SyncRun, SyncWanted } from './sync-state.js'
+
+/** A question that has no answer by then has none. */
+export const answerMs: Millis = 10_000
+
+export function emptyCounts(): SyncRun['counts'] {
+  return { messages: 0, listed: 0, differing: 0, pulled: 0, pushed: 0, bytes: 0, damaged: 0, corrected: 0 }
+}
+
+/** Sends a question of the comparison, and sees to it that its answer is not waited for for ever. */
+export function ask(state: VnodeState, run: SyncRun, message: VnodeMessage, turn: Turn): void {
+  run.request = nextRequest(state)
+  run.askedAt = turn.now
+  run.counts.messages++
+  turn.after(answerMs, state.self, { type: 'sync-due' })
+  turn.send(vnodeAddress(run.peer, state.self.partition), message, run.request, turn.now + answerMs)
+}
+
+/** The item of this comparison that an envelope answers. */
+export function itemOf(state: VnodeState, envelope: Envelope): SyncItem | undefined {
+  return state.run?.items.get(envelope.request)
+}
+
+export function end(state: VnodeState, run: SyncRun, failure: ErrorCode | undefined, turn: Turn): void {
+  state.run = undefined
+  answer(run.wanted, { ...run.counts, keys: run.keys }, failure, turn)
+  if (state.syncsWaiting.length > 0) turn.after(0, state.self, { type: 'sync-due' })
+}
+
+export function answer(
+  wanted: SyncWanted,
+  report: SyncReport,
+  failure: ErrorCode | undefined,
+  turn: Turn,
+): void {
+  const { requester, request, sync } = wanted
+  turn.send(
+    requester as Address<'gateway'> | Address<'mender'> | Address<'vnode'>,
+    { type: 'synced', peer: sync.peer, report, failure },
+    request,
+  )
+}

@@ -1,0 +1,61 @@
+// What a comparison with a peer remembers between two messages.
+
+import type { Key, Millis, NodeId, RequestId } from '../../base/units.js'
+import type { Address } from '../../protocol/address.js'
+import type { Listing, Sync } from '../../protocol/sync.js'
+
+/** A comparison, and whoever wants it: the mender, a gateway, or this vnode itself, to become complete. */
+export interface SyncWanted {
+  readonly sync: Sync
+  readonly requester: Address
+  readonly request: RequestId
+}
+
+/** A key that differs, on its way: asked of the peer, being stored here, or being sent there. */
+export interface SyncItem {
+  readonly key: Key
+  readonly hash: number
+  /** What the peer has. */
+  readonly high: number
+  readonly low: number
+  stage: 'fetching' | 'storing' | 'pushing'
+}
+
+export interface SyncRun {
+  readonly wanted: SyncWanted
+  /** The peer's life in which it was begun. */
+  readonly generation: number
+  /** The open question to the peer, 0 for none, and when it was asked. */
+  request: RequestId
+  askedAt: Millis
+  stage: 'trees' | 'settling' | 'looking-again' | 'listing' | 'mending'
+  /** When it looks again at what differed. */
+  settleDue: Millis
+  /** Parents of the leaves that were compared last, and those leaves that differed. */
+  parents: readonly number[]
+  leaves: readonly number[]
+  /** The page that is compared. */
+  after: string
+  ownRequest: RequestId
+  own: Listing | undefined
+  theirs: Listing | undefined
+  /** When the listing began: a leaf that was written since is no sum of what was listed. */
+  listedSince: Millis
+  /** Of own signatures, by leaf. */
+  readonly sums: Map<number, { high: number; low: number }>
+  readonly queue: SyncItem[]
+  readonly items: Map<RequestId, SyncItem>
+  /** Counted for the report. */
+  readonly counts: {
+    messages: number
+    listed: number
+    differing: number
+    pulled: number
+    pushed: number
+    bytes: number
+    damaged: number
+    corrected: number
+  }
+  readonly keys: Key[]
+  readonly peer: NodeId
+}

@@ -1,0 +1,105 @@
+// How the trees of a node lie in its store, so that a restart need not read every object again: the leaves of
+// each partition as they were at a checkpoint, and for each batch since then one row with what it changed. The
+// row of a batch is written with the batch, so the two cannot come apart.
+//
+//     't' 'v'                            format, Q and leaves a tree: the rows below are there and whole
+//     't' 'p' partition (2 bytes)        leaves at the checkpoint, two words each, crc32
+//     't' 'd' sequence (7 bytes)         changes of one batch: u16 partition, u16 leaf, u32, u32 each, crc32
+//     't' 'u' partition (2 bytes)        the rows of this partition are not to be trusted: read it again
+
+import { crc32 } from 'node:zlib'
+import { Malformed, Reader, Writer } from '../base/bytes.js'
+import type { Partition } from '../base/units.js'
+import type { RowKey } from './store.js'
+
+const format = 1
+const writer = new Writer(16 * 1024)
+
+export const treeBounds = { after: 't', before: 'u' } as const
+export const treeMarkerRow: RowKey = 'tv'
+
+export interface LeafChange {
+  readonly partition: Partition
+  readonly leaf: number
+  readonly high: number
+  readonly low: number
+}
+
+export function leavesRow(partition: Partition): RowKey {
+  return `tp${String.fromCharCode(partition >>> 8, partition & 0xff)}`
+}
+
+export function unsoundRow(partition: Partition): RowKey {
+  return `tu${String.fromCharCode(partition >>> 8, partition & 0xff)}`
+}
+
+export function changesRow(sequence: number): RowKey {
+  let row = 'td'
+  for (let scale = 2 ** 48; scale >= 1; scale /= 256)
+    row += String.fromCharCode(Math.floor(sequence / scale) % 256)
+  return row
+}
+
+/** The kind of a row and, of leaves and unsound ones, its partition. */
+export function treeRowOf(row: RowKey): { readonly kind: string; readonly partition: Partition } {
+  return { kind: row.charAt(1), partition: (row.charCodeAt(2) << 8) | row.charCodeAt(3) }
+}
+
+export function encodeMarker(partitions: number, leaves: number): Uint8Array {
+  writer.reset()
+  writer.u8(format)
+  writer.u32(partitions)
+  writer.u32(leaves)
+  return writer.copy()
+}
+
+export function isMarker(bytes: Uint8Array, partitions: number, leaves: number): boolean {
+  return Buffer.compare(bytes, encodeMarker(partitions, leaves)) === 0
+}
+
+export function encodeLeaves(words: Uint32Array): Uint8Array {
+  writer.reset()
+  for (const word of words) writer.u32(word)
+  return sealed()
+}
+
+export function decodeLeaves(bytes: Uint8Array, leaves: number): Uint32Array {
+  const reader = opened(bytes)
+  if (reader.rest !== 8 * leaves) throw new Malformed('a tree of another size')
+  const words = new Uint32Array(2 * leaves)
+  for (let i = 0; i < words.length; i++) words[i] = reader.u32()
+  return words
+}
+
+export function encodeChanges(changes: readonly LeafChange[]): Uint8Array {
+  writer.reset()
+  for (const { partition, leaf, high, low } of changes) {
+    writer.u16(partition)
+    writer.u16(leaf)
+    writer.u32(high)
+    writer.u32(low)
+  }
+  return sealed()
+}
+
+export function decodeChanges(bytes: Uint8Array): LeafChange[] {
+  const reader = opened(bytes)
+  const changes: LeafChange[] = []
+  while (reader.rest > 0) {
+    changes.push({ partition: reader.u16(), leaf: reader.u16(), high: reader.u32(), low: reader.u32() })
+  }
+  return changes
+}
+
+function sealed(): Uint8Array {
+  writer.u32(crc32(writer.bytes.subarray(0, writer.length)))
+  return writer.copy()
+}
+
+function opened(bytes: Uint8Array): Reader {
+  const end = bytes.length - 4
+  if (end < 0 || new Reader(bytes, end).u32() !== crc32(bytes.subarray(0, end))) {
+    throw new Malformed('a damaged row of a tree')
+  }
+  return new Reader(bytes, 0, end)
+}
