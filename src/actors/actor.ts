@@ -7,6 +7,7 @@
 // changing and writing a key is one function. What it sends leaves only after the commit of the turn.
 
 import type { Incarnation, Key, Millis, NodeId, Partition, RequestId } from '../base/units.js'
+import type { Signature } from '../merkle/signature.js'
 import type { VersionTree } from '../merkle/tree.js'
 import type { Address, Kind } from '../protocol/address.js'
 import type { Envelope, Message, Protocol } from '../protocol/envelope.js'
@@ -78,10 +79,10 @@ export interface Turn {
   walk(walk: RowsWanted): void
   /** The same for keys and signatures; it answers `listed`. */
   list(list: ListWanted): void
-  /** What this node holds of a partition, as a tree of versions. Not to be changed. */
-  tree(partition: Partition): VersionTree
-  /** A listing has shown that a leaf is not the sum of what is in it: by this difference. */
-  correctLeaf(partition: Partition, leaf: number, high: number, low: number): void
+  /** What this node holds of a partition, of objects that shall be on so many nodes at least. Not to be changed. */
+  tree(partition: Partition, copiesMin: number): VersionTree
+  /** A listing has shown what is in some leaves: trees that say otherwise are put right. Answers how many leaves. */
+  correctLeaves(found: LeafSums): number
   /** Pause between two comparisons of replicas that nobody asked for; 0 for none at all. */
   readonly mendEveryMs: Millis
   /** This life of the node. The same for all its vnodes; with the partition it names an actor for ever. */
@@ -99,9 +100,23 @@ export interface CatchUp {
   readonly copies: number
 }
 
+/** What a listing of a partition has found. */
+export interface LeafSums {
+  readonly partition: Partition
+  readonly copiesMin: number
+  /** Undefined: all. */
+  readonly leaves: readonly number[] | undefined
+  /** Of signatures, by leaf and number of copies: leaf * 16 + copies - 1. */
+  readonly sums: ReadonlyMap<number, Signature>
+  /** When it began: a tree that was changed since is left alone. */
+  readonly since: Millis
+}
+
 export interface ListWanted {
   readonly asker: Address<'vnode'>
   readonly request: RequestId
+  /** Only objects that shall be on so many nodes at least. */
+  readonly copiesMin: number
   /** Only keys in these leaves of the partition's tree; undefined: in all. */
   readonly leaves: ReadonlySet<number> | undefined
   readonly after: string

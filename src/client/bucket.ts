@@ -8,7 +8,6 @@ import type { Key, Millis, NodeId } from '../base/units.js'
 import type { GetAnswered } from '../protocol/read.js'
 import type { Put, PutAnswered } from '../protocol/write.js'
 import { encodeContext } from '../versions/context-codec.js'
-import { withMode } from '../versions/mode.js'
 import type { Sibling, StoredObject } from '../versions/object.js'
 import { decodeObject } from '../versions/object-codec.js'
 import { contextOf, earliestExpiry, liveSiblings } from '../versions/read.js'
@@ -171,7 +170,7 @@ export class ClusterBucket<T> implements Bucket<T> {
       hash,
       change: wanted.change,
       value: bytes,
-      encoding: withMode(encoding, conflicts, durability === 'memory'),
+      encoding,
       checksum: crc32(bytes, hash),
       context,
       coordinator,

@@ -51,6 +51,8 @@ export interface Synced {
 /** The hashes of the children of these nodes: level 0 is the root, of nobody. */
 export interface TreeAsk {
   readonly type: 'tree-ask'
+  /** Only objects that shall be on so many nodes at least: what both replicas shall have. */
+  readonly copiesMin: number
   readonly level: number
   readonly parents: readonly number[]
 }
@@ -66,6 +68,7 @@ export interface TreeTold {
 /** A page of the keys in these leaves, in key order; no leaves: in all of them. */
 export interface ListAsk {
   readonly type: 'list-ask'
+  readonly copiesMin: number
   readonly leaves: readonly number[]
   readonly after: string
   readonly deep: boolean
@@ -73,6 +76,8 @@ export interface ListAsk {
 
 export interface Listing {
   readonly keys: readonly Key[]
+  /** On how many nodes each shall be. */
+  readonly copies: readonly number[]
   /** Two words a key. */
   readonly signatures: readonly number[]
   /** Indexes of keys whose object fails its checksum; looked for only when deep. */

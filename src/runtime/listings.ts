@@ -8,9 +8,16 @@ import { type Signature, sign } from '../merkle/signature.js'
 import type { Envelope } from '../protocol/envelope.js'
 import type { Listed } from '../protocol/sync.js'
 import type { RowsRead } from '../protocol/walk.js'
-import { looksWhole } from '../versions/object-codec.js'
+import { looksWhole, modeOf } from '../versions/object-codec.js'
 import type { Trees } from './trees.js'
 import type { Walks } from './walks.js'
+
+interface Found {
+  readonly keys: Key[]
+  readonly copies: number[]
+  readonly signatures: number[]
+  readonly damaged: number[]
+}
 
 export class Listings {
   private readonly walks: Walks
@@ -32,17 +39,12 @@ export class Listings {
 
   begin(wanted: ListWanted): void {
     const { asker, request } = wanted
-    this.read(wanted, { keys: [], signatures: [], damaged: [] }, wanted.after, (message) =>
+    this.read(wanted, { keys: [], copies: [], signatures: [], damaged: [] }, wanted.after, (message) =>
       this.deliver({ to: asker, from: asker, request, deadline: 0, message }),
     )
   }
 
-  private read(
-    wanted: ListWanted,
-    found: { readonly keys: Key[]; readonly signatures: number[]; readonly damaged: number[] },
-    after: string,
-    done: (listed: Listed) => void,
-  ): void {
+  private read(wanted: ListWanted, found: Found, after: string, done: (listed: Listed) => void): void {
     const rows: RowsWanted = {
       asker: wanted.asker,
       owner: 0,
@@ -62,16 +64,15 @@ export class Listings {
     })
   }
 
-  private take(
-    wanted: ListWanted,
-    found: { readonly keys: Key[]; readonly signatures: number[]; readonly damaged: number[] },
-    page: RowsRead,
-  ): void {
+  private take(wanted: ListWanted, found: Found, page: RowsRead): void {
     const signature: Signature = { high: 0, low: 0 }
     for (const { key, object } of page.rows) {
       const hash = this.hashOf(key)
       if (wanted.leaves !== undefined && !wanted.leaves.has(this.trees.leafOf(hash))) continue
+      const { copies } = modeOf(object)
+      if (copies < wanted.copiesMin) continue
       sign(object, hash, signature)
+      found.copies.push(copies)
       if (wanted.deep && !looksWhole(object, hash)) found.damaged.push(found.keys.length)
       found.keys.push(key)
       found.signatures.push(signature.high, signature.low)

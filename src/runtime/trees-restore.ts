@@ -11,11 +11,11 @@ import {
   decodeChanges,
   decodeLeaves,
   isMarker,
+  kindOfTreeRow,
+  numberOfTreeRow,
   treeBounds,
   treeMarkerRow,
-  treeRowOf,
 } from '../storage/tree-rows.js'
-import { isVolatileObject } from '../versions/object-codec.js'
 import type { Trees } from './trees.js'
 
 export interface TreeSources {
@@ -59,20 +59,18 @@ function takeRows(trees: Trees, rows: readonly Row[]): readonly Partition[] | 'a
   const marker = rows.find(({ row }) => row === treeMarkerRow)
   if (marker === undefined || !isMarker(marker.value, trees.partitions, trees.leaves)) return 'all'
   const unsound = new Set<Partition>()
-  for (const { row } of rows) {
-    const { kind, partition } = treeRowOf(row)
-    if (kind === 'u') unsound.add(partition)
-  }
+  for (const { row } of rows) if (kindOfTreeRow(row) === 'u') unsound.add(numberOfTreeRow(row))
+  const isSound = (slot: number) => !unsound.has(slot & 0xffff)
   try {
-    const leaves: [Partition, Uint32Array][] = []
+    const leaves: [number, Uint32Array][] = []
     const changes: [RowKey, ReturnType<typeof decodeChanges>][] = []
     for (const { row, value } of rows) {
-      const { kind, partition } = treeRowOf(row)
-      if (kind === 'p' && !unsound.has(partition)) leaves.push([partition, decodeLeaves(value, trees.leaves)])
-      else if (kind === 'd')
-        changes.push([row, decodeChanges(value).filter((change) => !unsound.has(change.partition))])
+      const kind = kindOfTreeRow(row)
+      const number = numberOfTreeRow(row)
+      if (kind === 'p' && isSound(number)) leaves.push([number, decodeLeaves(value, trees.leaves)])
+      else if (kind === 'd') changes.push([row, decodeChanges(value).filter(({ slot }) => isSound(slot))])
     }
-    for (const [partition, words] of leaves) trees.restoreLeaves(partition, words)
+    for (const [slot, words] of leaves) trees.restoreLeaves(slot, words)
     for (const [row, of] of changes) trees.restoreChanges(row, of)
   } catch (error) {
     if (error instanceof Malformed) return 'all'
@@ -101,10 +99,9 @@ function rescan(trees: Trees, sources: TreeSources, ranges: readonly Bounds[], d
 }
 
 function restoreMemory(trees: Trees, sources: TreeSources, done: Done): void {
-  const found: { key: Key; hash: number; value: Uint8Array; isStored: boolean }[] = []
+  const found: { key: Key; hash: number; value: Uint8Array }[] = []
   sources.inMemory((key, hash, value) => {
-    if (!isHintKey(key))
-      found.push({ key, hash, value: Uint8Array.from(value), isStored: !isVolatileObject(value) })
+    if (!isHintKey(key)) found.push({ key, hash, value: Uint8Array.from(value) })
   })
   let at = 0
   const next = (): void => {
@@ -114,10 +111,10 @@ function restoreMemory(trees: Trees, sources: TreeSources, done: Done): void {
     const rows = page.map(({ key, hash }) => objectRow(trees.partitionOf(hash), key))
     sources.store.read(rows, (error, values) => {
       if (error !== undefined) return done(error)
-      page.forEach(({ key, hash, value, isStored }, index) => {
+      page.forEach(({ key, hash, value }, index) => {
         const row = values[index]
         if (row instanceof Error) trees.doubt(trees.partitionOf(hash))
-        trees.restoreMemory(key, hash, value, row instanceof Error ? undefined : row, isStored)
+        trees.restoreMemory(key, hash, value, row instanceof Error ? undefined : row)
       })
       next()
     })

@@ -2,7 +2,7 @@
 // host runs it. What an actor sends is noted here and leaves after its writes are in the node's buffer
 // ('memory'), or with the batch that makes them durable (journal).
 
-import type { ListWanted, RowsWanted, Turn } from '../actors/actor.js'
+import type { LeafSums, ListWanted, RowsWanted, Turn } from '../actors/actor.js'
 import { unreadable } from '../actors/actor.js'
 import { Malformed } from '../base/bytes.js'
 import { limits } from '../base/limits.js'
@@ -14,7 +14,7 @@ import { isHintKey } from '../protocol/hint.js'
 import type { Level } from '../protocol/write.js'
 import { isVolatile } from '../versions/mode.js'
 import type { Stamp, StoredObject } from '../versions/object.js'
-import { decodeObject, encodeObject, isVolatileObject } from '../versions/object-codec.js'
+import { decodeObject, encodeObject } from '../versions/object-codec.js'
 import type { Journal } from './journal.js'
 import type { Listings } from './listings.js'
 import type { HostPorts, HostStorage } from './ports.js'
@@ -153,9 +153,7 @@ export class HostTurn implements Turn {
     if (storage === undefined) throw new Error('invariant broken: a host without storage was asked to store')
     const { memory, trees } = storage
     if (!isHintKey(key)) {
-      const before = this.before(key, hash)
-      const wasStored = before !== undefined && !isVolatileObject(before)
-      trees.changed(key, hash, before, wasStored, encoded, !volatile, this.now)
+      trees.changed(key, hash, this.before(key, hash), encoded, this.now)
     }
     if (!memory.put(key, hash, encoded, volatile ? 'volatile' : 'dirty')) {
       throw new Error('invariant broken: the object buffer is full of unflushed objects')
@@ -180,9 +178,7 @@ export class HostTurn implements Turn {
   delete(partition: Partition, key: Key, hash: number): void {
     const { storage } = this.ports
     if (storage !== undefined && !isHintKey(key)) {
-      const before = this.before(key, hash)
-      const wasStored = before !== undefined && !isVolatileObject(before)
-      storage.trees.changed(key, hash, before, wasStored, undefined, false, this.now)
+      storage.trees.changed(key, hash, this.before(key, hash), undefined, this.now)
     }
     storage?.memory.remove(key, hash)
     this.fetched?.delete(key)
@@ -201,14 +197,15 @@ export class HostTurn implements Turn {
     this.listings?.begin(wanted)
   }
 
-  tree(partition: Partition): VersionTree {
+  tree(partition: Partition, copiesMin: number): VersionTree {
     const { storage } = this.ports
     if (storage === undefined)
       throw new Error('invariant broken: a host without storage was asked to compare')
-    return storage.trees.tree(partition)
+    return storage.trees.tree(partition, copiesMin)
   }
 
-  correctLeaf(partition: Partition, leaf: number, high: number, low: number): void {
-    this.ports.storage?.trees.correct(partition, leaf, high, low)
+  correctLeaves(found: LeafSums): number {
+    const { partition, copiesMin, leaves, sums, since } = found
+    return this.ports.storage?.trees.correct(partition, copiesMin, leaves, sums, since) ?? 0
   }
 }

@@ -7,7 +7,6 @@ import { singleAddress, supervisorThread } from '../protocol/address.js'
 import type { ClientMessage, Envelope, GatewayMessage } from '../protocol/envelope.js'
 import type { Put } from '../protocol/write.js'
 import { hashOf, type Ring } from '../ring/ring.js'
-import { withMode } from '../versions/mode.js'
 import type { Conflicts, Context, StoredObject } from '../versions/object.js'
 
 export interface SimRequest {
@@ -74,7 +73,7 @@ export class SimClient {
       hash,
       change: options.change ?? 'value',
       value: bytes,
-      encoding: withMode(1, conflicts, level === 'memory'),
+      encoding: 1,
       checksum: crc32(bytes, hash),
       context: options.context,
       coordinator: options.coordinator ?? 0,

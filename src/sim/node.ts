@@ -7,7 +7,7 @@ import { singleAddress } from '../protocol/address.js'
 import type { Envelope } from '../protocol/envelope.js'
 import { hashOf, type Ring } from '../ring/ring.js'
 import { Host } from '../runtime/host.js'
-import type { HostPorts, Posted, VolatileKey } from '../runtime/ports.js'
+import type { HostPorts, HostStorage, Posted, VolatileKey } from '../runtime/ports.js'
 import { Trees } from '../runtime/trees.js'
 import { restoreTrees, type TreeSources } from '../runtime/trees-restore.js'
 import { createMemoryStore, type MemoryStore } from '../storage/memory-store.js'
@@ -46,6 +46,8 @@ export class SimNode {
   generation = 0
   disk: MemoryStore
   verdict: Verdict | undefined
+  /** What the present life stores in. */
+  storage: HostStorage | undefined
   meta: Meta | undefined
   private readonly world: SimNodeWorld
   private memory: SharedArrayBuffer | undefined
@@ -201,6 +203,7 @@ export class SimNode {
       },
       peers: () => world.sequences(),
     }
+    this.storage = ports.storage
     this.host = new Host(ports, { supervisor: false })
     const self = singleAddress('host', this.node)
     const message = { type: 'ring-changed', ring: world.ring } as const

@@ -1,10 +1,10 @@
 // How the trees of a node lie in its store, so that a restart need not read every object again: the leaves of
 // each partition as they were at a checkpoint, and for each batch since then one row with what it changed. The
-// row of a batch is written with the batch, so the two cannot come apart.
+// row of a batch is written with the batch, so the two cannot come apart. A slot is (copies - 1) * 2^16 + partition.
 //
 //     't' 'v'                            format, Q and leaves a tree: the rows below are there and whole
-//     't' 'p' partition (2 bytes)        leaves at the checkpoint, two words each, crc32
-//     't' 'd' sequence (7 bytes)         changes of one batch: u16 partition, u16 leaf, u32, u32 each, crc32
+//     't' 'p' slot (3 bytes)             leaves at the checkpoint, two words each, crc32
+//     't' 'd' sequence (7 bytes)         changes of one batch: u32 slot, u16 leaf, u32, u32 each, crc32
 //     't' 'u' partition (2 bytes)        the rows of this partition are not to be trusted: read it again
 
 import { crc32 } from 'node:zlib'
@@ -19,14 +19,14 @@ export const treeBounds = { after: 't', before: 'u' } as const
 export const treeMarkerRow: RowKey = 'tv'
 
 export interface LeafChange {
-  readonly partition: Partition
+  readonly slot: number
   readonly leaf: number
   readonly high: number
   readonly low: number
 }
 
-export function leavesRow(partition: Partition): RowKey {
-  return `tp${String.fromCharCode(partition >>> 8, partition & 0xff)}`
+export function leavesRow(slot: number): RowKey {
+  return `tp${String.fromCharCode(slot >>> 16, (slot >>> 8) & 0xff, slot & 0xff)}`
 }
 
 export function unsoundRow(partition: Partition): RowKey {
@@ -40,9 +40,15 @@ export function changesRow(sequence: number): RowKey {
   return row
 }
 
-/** The kind of a row and, of leaves and unsound ones, its partition. */
-export function treeRowOf(row: RowKey): { readonly kind: string; readonly partition: Partition } {
-  return { kind: row.charAt(1), partition: (row.charCodeAt(2) << 8) | row.charCodeAt(3) }
+export function kindOfTreeRow(row: RowKey): string {
+  return row.charAt(1)
+}
+
+/** The slot of a row of leaves, the partition of an unsound one. */
+export function numberOfTreeRow(row: RowKey): number {
+  let number = 0
+  for (let at = 2; at < row.length; at++) number = number * 256 + row.charCodeAt(at)
+  return number
 }
 
 export function encodeMarker(partitions: number, leaves: number): Uint8Array {
@@ -73,8 +79,8 @@ export function decodeLeaves(bytes: Uint8Array, leaves: number): Uint32Array {
 
 export function encodeChanges(changes: readonly LeafChange[]): Uint8Array {
   writer.reset()
-  for (const { partition, leaf, high, low } of changes) {
-    writer.u16(partition)
+  for (const { slot, leaf, high, low } of changes) {
+    writer.u32(slot)
     writer.u16(leaf)
     writer.u32(high)
     writer.u32(low)
@@ -86,7 +92,7 @@ export function decodeChanges(bytes: Uint8Array): LeafChange[] {
   const reader = opened(bytes)
   const changes: LeafChange[] = []
   while (reader.rest > 0) {
-    changes.push({ partition: reader.u16(), leaf: reader.u16(), high: reader.u32(), low: reader.u32() })
+    changes.push({ slot: reader.u32(), leaf: reader.u16(), high: reader.u32(), low: reader.u32() })
   }
   return changes
 }

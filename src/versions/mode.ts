@@ -1,5 +1,5 @@
 // How an object merges and where it may live, carried by the object itself: repair and handoff move objects
-// without knowing their buckets. Two bits of a sibling's encoding byte; the low ones are the client's.
+// without knowing their buckets. Six bits of a sibling's encoding byte; the two low ones are the client's.
 // Invariant: what a bucket's mode was changed from never costs a value that was written after the change.
 
 import { later, latestOf } from './merge.js'
@@ -7,12 +7,18 @@ import type { Conflicts, StoredObject } from './object.js'
 
 const lastWriteWinsBit = 0x80
 const volatileBit = 0x40
-const codecBits = 0x3f
+const codecBits = 0x03
+const copiesShift = 2
+const copiesBits = 0x0f
 
-/** The encoding byte of a new sibling: the client's codec number (0 to 63) and the mode of its bucket. */
-export function withMode(codec: number, conflicts: Conflicts, volatile: boolean): number {
+/**
+ * The encoding byte of a new sibling: the client's codec number (0 to 3), the mode of its bucket, and on how many
+ * nodes it shall be (1 to 16): two replicas that compare themselves must know what the other need not have.
+ */
+export function withMode(codec: number, conflicts: Conflicts, volatile: boolean, copies: number): number {
   return (
     (codec & codecBits) |
+    (((copies - 1) & copiesBits) << copiesShift) |
     (conflicts === 'last-write-wins' ? lastWriteWinsBit : 0) |
     (volatile ? volatileBit : 0)
   )
@@ -37,6 +43,17 @@ export function conflictsOf(object: StoredObject, other?: StoredObject): Conflic
 export function isVolatile(object: StoredObject): boolean {
   for (const { encoding } of object.siblings) if (!isVolatileEncoding(encoding)) return false
   return true
+}
+
+/** On how many nodes an object shall be: as many as any of its values. */
+export function copiesOf(object: StoredObject): number {
+  let copies = 1
+  for (const { encoding } of object.siblings) copies = Math.max(copies, copiesOfEncoding(encoding))
+  return copies
+}
+
+export function copiesOfEncoding(encoding: number): number {
+  return ((encoding >>> copiesShift) & copiesBits) + 1
 }
 
 export function isVolatileEncoding(encoding: number): boolean {

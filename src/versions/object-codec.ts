@@ -14,7 +14,7 @@
 import { crc32 } from 'node:zlib'
 import { Malformed, Reader, Writer } from '../base/bytes.js'
 import { byDot } from './merge.js'
-import { conflictsOf, isVolatileEncoding } from './mode.js'
+import { conflictsOf, copiesOfEncoding, isVolatileEncoding } from './mode.js'
 import type { ClockEntry, Sibling, StoredObject } from './object.js'
 
 const format = 1
@@ -163,9 +163,14 @@ export function isVolatileEncoded(bytes: Uint8Array): boolean | undefined {
   return bytes[1] === latestKind ? isVolatileEncoding(bytes[3] as number) : undefined
 }
 
-/** The same for any encoded object, damaged ones included (false): by its flags, without looking at values or checksum. */
-export function isVolatileObject(bytes: Uint8Array): boolean {
-  if (bytes[1] === latestKind) return isVolatileEncoding(bytes[3] as number)
+/** What an encoded object says of itself, without looking at values or checksum; of a damaged one, anything. */
+export function modeOf(bytes: Uint8Array): { readonly volatile: boolean; readonly copies: number } {
+  if (bytes[1] === latestKind) {
+    const encoding = bytes[3] as number
+    return { volatile: isVolatileEncoding(encoding), copies: copiesOfEncoding(encoding) }
+  }
+  let volatile = true
+  let copies = 1
   try {
     const reader = new Reader(bytes, 2, bytes.length - 4)
     for (let entries = bounded(reader, entryBytesMin); entries > 0; entries--) {
@@ -178,15 +183,17 @@ export function isVolatileObject(bytes: Uint8Array): boolean {
       reader.varint()
       reader.at += 8
       const flags = reader.u8()
-      if (!isVolatileEncoding(reader.u8())) return false
+      const encoding = reader.u8()
+      if (!isVolatileEncoding(encoding)) volatile = false
+      copies = Math.max(copies, copiesOfEncoding(encoding))
       if ((flags & 2) !== 0) reader.at += 8
       reader.raw(reader.varint())
     }
-    return true
   } catch (error) {
-    if (error instanceof Malformed) return false
-    throw error
+    if (!(error instanceof Malformed)) throw error
+    volatile = false
   }
+  return { volatile, copies }
 }
 
 function decodeSibling(reader: Reader, clock: readonly ClockEntry[]): Sibling {

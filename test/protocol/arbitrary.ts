@@ -58,7 +58,13 @@ const bare = <T extends string>(type: T) => fc.record({ type: fc.constant(type) 
 const ofNode = <T extends string>(type: T) => fc.record({ type: fc.constant(type), node: small })
 
 const numbers = fc.array(u32, { maxLength: 8 })
-const listing = { keys: fc.array(key, { maxLength: 4 }), signatures: numbers, damaged: numbers, next }
+const listing = {
+  keys: fc.array(key, { maxLength: 4 }),
+  copies: numbers,
+  signatures: numbers,
+  damaged: numbers,
+  next,
+}
 const report = fc.record({
   messages: u32,
   listed: u32,
@@ -163,7 +169,7 @@ export const generators: Generators = {
   'sync-due': bare('sync-due'),
   'sync-failed': fc.record({ type: fc.constant('sync-failed'), code }),
   'sync-push': fc.record({ type: fc.constant('sync-push'), key, hash: u32, high: u32, low: u32 }),
-  'tree-ask': fc.record({ type: fc.constant('tree-ask'), level: small, parents: numbers }),
+  'tree-ask': fc.record({ type: fc.constant('tree-ask'), copiesMin: small, level: small, parents: numbers }),
   'tree-told': fc.record({
     type: fc.constant('tree-told'),
     level: small,
@@ -172,6 +178,7 @@ export const generators: Generators = {
   }),
   'list-ask': fc.record({
     type: fc.constant('list-ask'),
+    copiesMin: small,
     leaves: numbers,
     after: binary(10),
     deep: fc.boolean(),

@@ -19,7 +19,7 @@ const hash = 99
 
 function bytesOf(value: string, stamp = 1): Uint8Array {
   const dot = { actor: 5, counter: 1 }
-  const encoding = withMode(1, 'siblings', false)
+  const encoding = withMode(1, 'siblings', false, 3)
   const sibling = { dot, stamp, expires: 0, deleted: false, encoding, value: Buffer.from(value) }
   return encodeObject({ clock: [{ ...dot, time: 1 }], siblings: [sibling] }, hash)
 }

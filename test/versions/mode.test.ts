@@ -1,7 +1,14 @@
 // The mode travels with each value; where values of two modes meet, the latest write decides.
 
 import { describe, expect, it } from 'vitest'
-import { codecOf, conflictsOf, isVolatile, isVolatileEncoding, withMode } from '../../src/versions/mode.js'
+import {
+  codecOf,
+  conflictsOf,
+  copiesOfEncoding,
+  isVolatile,
+  isVolatileEncoding,
+  withMode,
+} from '../../src/versions/mode.js'
 import type { Sibling, StoredObject } from '../../src/versions/object.js'
 import { clockOf, made } from './arbitrary.js'
 
@@ -9,18 +16,21 @@ const objectOf = (...siblings: Sibling[]): StoredObject => ({
   clock: clockOf(...siblings.map(({ dot }) => [dot.actor, dot.counter] as const)),
   siblings,
 })
-const kept = withMode(0, 'siblings', false)
-const wins = withMode(0, 'last-write-wins', false)
-const cached = withMode(0, 'siblings', true)
+const kept = withMode(0, 'siblings', false, 3)
+const wins = withMode(0, 'last-write-wins', false, 3)
+const cached = withMode(0, 'siblings', true, 3)
 
 describe('the encoding byte', () => {
   it('holds the codec number of the client and both modes, each untouched by the others', () => {
-    for (let codec = 0; codec < 64; codec++) {
+    for (let number = 0; number < 64; number++) {
+      const codec = number % 4
+      const copies = 1 + Math.floor(number / 4)
       for (const conflicts of ['siblings', 'last-write-wins'] as const) {
         for (const volatile of [false, true]) {
-          const encoding = withMode(codec, conflicts, volatile)
+          const encoding = withMode(codec, conflicts, volatile, copies)
           expect(encoding).toBeLessThan(256)
           expect(codecOf(encoding)).toBe(codec)
+          expect(copiesOfEncoding(encoding)).toBe(copies)
           expect(isVolatileEncoding(encoding)).toBe(volatile)
           expect(conflictsOf(objectOf(made(1, 1, { encoding })))).toBe(conflicts)
         }

@@ -36,7 +36,7 @@ export class Replica {
       stamp: this.lastStamp,
       expires: 0,
       deleted: false,
-      encoding: withMode(0, this.conflicts, false),
+      encoding: withMode(0, this.conflicts, false, 3),
       value: Buffer.from(id),
     }
     this.object = write(this.object, seen?.context, sibling, this.conflicts, Math.floor(wall / 1000))

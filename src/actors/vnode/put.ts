@@ -169,7 +169,7 @@ function newVersion(
     stamp: state.lastStamp,
     expires: message.change === 'delete' ? 0 : keptExpiry,
     deleted: message.change === 'delete',
-    encoding: withMode(codec, message.conflicts, message.level === 'memory'),
+    encoding: withMode(codec, message.conflicts, message.level === 'memory', message.n),
     value: message.change === 'delete' ? nothing : (touched?.value ?? message.value),
   }
   // A touch is read here and written here: it has seen what is here.

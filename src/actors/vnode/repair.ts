@@ -12,6 +12,7 @@ import type { Envelope } from '../../protocol/envelope.js'
 import type { Synced } from '../../protocol/sync.js'
 import type { Walked } from '../../protocol/walk.js'
 import { hashOf } from '../../ring/ring.js'
+import { modeOf } from '../../versions/object-codec.js'
 import type { Turn } from '../actor.js'
 import { isUp, nextRequest, type Repair, type VnodeState } from './state.js'
 
@@ -99,9 +100,12 @@ export function walked(state: VnodeState, envelope: Envelope, message: Walked, t
   if (repair === undefined || envelope.request !== repair.request || state.ring === undefined) return
   if (envelope.from.node === state.self.node) return
   repair.next = message.next
-  repair.rows = message.rows
-  repair.outstanding = message.rows.length
-  for (const row of message.rows) {
+  // A peer may hold what is for fewer nodes than would include this one.
+  const place = state.preference.indexOf(state.self.node)
+  const rows = message.rows.filter((row) => modeOf(row.object).copies > place)
+  repair.rows = rows
+  repair.outstanding = rows.length
+  for (const row of rows) {
     const hash = hashOf(state.ring, row.key)
     turn.send(
       state.self,

@@ -4,7 +4,7 @@
 
 import { limits } from '../../base/limits.js'
 import type { Key } from '../../base/units.js'
-import { leafOf } from '../../merkle/tree.js'
+import { leafOf, leavesOf } from '../../merkle/tree.js'
 import type { Envelope } from '../../protocol/envelope.js'
 import type { Listed, Listing, ListTold } from '../../protocol/sync.js'
 import { hashOf } from '../../ring/ring.js'
@@ -22,11 +22,17 @@ export function askPage(state: VnodeState, run: SyncRun, turn: Turn): void {
   const { deep } = run.wanted.sync
   run.own = undefined
   run.theirs = undefined
-  ask(state, run, { type: 'list-ask', leaves: run.leaves, after: run.after, deep }, turn)
+  ask(
+    state,
+    run,
+    { type: 'list-ask', copiesMin: run.copiesMin, leaves: run.leaves, after: run.after, deep },
+    turn,
+  )
   run.ownRequest = nextRequest(state)
   turn.list({
     asker: state.self,
     request: run.ownRequest,
+    copiesMin: run.copiesMin,
     leaves: run.leaves.length === 0 ? undefined : new Set(run.leaves),
     after: run.after,
     limit: limits.walkRowsMax,
@@ -66,16 +72,22 @@ function compare(state: VnodeState, run: SyncRun, turn: Turn): void {
     const right = within(theirs, other, bound)
     if (left === undefined && right === undefined) break
     if (right === undefined || (left !== undefined && left < right)) {
-      note(state, run, left as Key, own, mine++, theirs, -1, turn)
+      note(state, run, left as Key, own, mine++, theirs, -1)
     } else if (left === undefined || right < left) {
-      note(state, run, right, own, -1, theirs, other++, turn)
+      note(state, run, right, own, -1, theirs, other++)
     } else {
-      note(state, run, left, own, mine++, theirs, other++, turn)
+      note(state, run, left, own, mine++, theirs, other++)
     }
   }
   run.after = bound ?? ''
   run.stage = 'mending'
-  if (bound === undefined) correctLeaves(state, run, turn)
+  if (bound === undefined) {
+    // What was listed is all that is in these leaves: their hashes must be its sum.
+    const { partition } = state.self
+    const leaves = run.leaves.length === 0 ? undefined : run.leaves
+    const { copiesMin, sums, listedSince: since } = run
+    run.counts.corrected += turn.correctLeaves({ partition, copiesMin, leaves, sums, since })
+  }
   mendNext(state, run, turn)
 }
 
@@ -93,7 +105,6 @@ function note(
   mine: number,
   theirs: Listing,
   other: number,
-  turn: Turn,
 ): void {
   if (state.ring === undefined) return
   const { counts } = run
@@ -101,9 +112,13 @@ function note(
   const ownHigh = mine < 0 ? 0 : (own.signatures[2 * mine] as number)
   const ownLow = mine < 0 ? 0 : (own.signatures[2 * mine + 1] as number)
   counts.listed++
-  const leaf = leafOf(hash, state.ring.partitions, turn.tree(state.self.partition).leaves)
-  const sum = run.sums.get(leaf) ?? { high: 0, low: 0 }
-  run.sums.set(leaf, { high: sum.high ^ ownHigh, low: sum.low ^ ownLow })
+  if (mine >= 0) {
+    const { partitions } = state.ring
+    const at =
+      leafOf(hash, partitions, leavesOf(partitions)) * limits.copiesMax + (own.copies[mine] as number) - 1
+    const sum = run.sums.get(at) ?? { high: 0, low: 0 }
+    run.sums.set(at, { high: sum.high ^ ownHigh, low: sum.low ^ ownLow })
+  }
   const isDamaged = mine >= 0 && own.damaged.includes(mine)
   const isPeerDamaged = other >= 0 && theirs.damaged.includes(other)
   if (isDamaged || isPeerDamaged) counts.damaged++
@@ -118,21 +133,4 @@ function note(
   if (!run.wanted.sync.mends) return
   const pulls = high !== 0 || low !== 0
   run.queue.push({ key, hash, high, low, stage: pulls ? 'fetching' : 'pushing' })
-}
-
-/** What was listed is all that is in these leaves: their hashes must be its sum, unless they were written since. */
-function correctLeaves(state: VnodeState, run: SyncRun, turn: Turn): void {
-  const { partition } = state.self
-  const tree = turn.tree(partition)
-  if (tree.changedAt >= run.listedSince) return
-  const leaves = run.leaves.length > 0 ? run.leaves : Array.from({ length: tree.leaves }, (_, leaf) => leaf)
-  const words = tree.toWords()
-  for (const leaf of leaves) {
-    const { high, low } = run.sums.get(leaf) ?? { high: 0, low: 0 }
-    const highDifference = (high ^ (words[2 * leaf] as number)) >>> 0
-    const lowDifference = (low ^ (words[2 * leaf + 1] as number)) >>> 0
-    if (highDifference === 0 && lowDifference === 0) continue
-    run.counts.corrected++
-    turn.correctLeaf(partition, leaf, highDifference, lowDifference)
-  }
 }

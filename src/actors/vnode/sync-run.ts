@@ -16,13 +16,19 @@ export function emptyCounts(): SyncRun['counts'] {
   return { messages: 0, listed: 0, differing: 0, pulled: 0, pushed: 0, bytes: 0, damaged: 0, corrected: 0 }
 }
 
-/** Sends a question of the comparison, and sees to it that its answer is not waited for for ever. */
+/** Sends a question of the comparison. */
 export function ask(state: VnodeState, run: SyncRun, message: VnodeMessage, turn: Turn): void {
   run.request = nextRequest(state)
   run.askedAt = turn.now
   run.counts.messages++
-  turn.after(answerMs, state.self, { type: 'sync-due' })
+  if (run.alarmAt === 0) armAlarm(state, run, turn)
   turn.send(vnodeAddress(run.peer, state.self.partition), message, run.request, turn.now + answerMs)
+}
+
+/** Sees to it that a comparison in which nothing moves any more is ended. */
+export function armAlarm(state: VnodeState, run: SyncRun, turn: Turn): void {
+  run.alarmAt = run.askedAt + answerMs
+  turn.after(run.alarmAt - turn.now, state.self, { type: 'sync-due' })
 }
 
 /** The item of this comparison that an envelope answers. */

@@ -28,6 +28,8 @@ export interface SyncRun {
   /** The open question to the peer, 0 for none, and when it was asked. */
   request: RequestId
   askedAt: Millis
+  /** When it is looked at whether anything has moved since; 0 before the first question. */
+  alarmAt: Millis
   stage: 'trees' | 'settling' | 'looking-again' | 'listing' | 'mending'
   /** When it looks again at what differed. */
   settleDue: Millis
@@ -41,7 +43,9 @@ export interface SyncRun {
   theirs: Listing | undefined
   /** When the listing began: a leaf that was written since is no sum of what was listed. */
   listedSince: Millis
-  /** Of own signatures, by leaf. */
+  /** What both shall have: objects for so many nodes at least. */
+  readonly copiesMin: number
+  /** Of own signatures, by leaf and number of copies. */
   readonly sums: Map<number, { high: number; low: number }>
   readonly queue: SyncItem[]
   readonly items: Map<RequestId, SyncItem>

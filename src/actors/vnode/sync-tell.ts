@@ -10,10 +10,10 @@ import { nextRequest, type VnodeState } from './state.js'
 import { ownListed } from './sync-list.js'
 
 export function treeAsk(state: VnodeState, envelope: Envelope, message: TreeAsk, turn: Turn): void {
-  const { level, parents } = message
+  const { level, parents, copiesMin } = message
   turn.send(
     envelope.from as Address<'vnode'>,
-    { type: 'tree-told', level, parents, hashes: hashesOf(state, level, parents, turn) },
+    { type: 'tree-told', level, parents, hashes: hashesOf(state, copiesMin, level, parents, turn) },
     envelope.request,
   )
 }
@@ -21,11 +21,12 @@ export function treeAsk(state: VnodeState, envelope: Envelope, message: TreeAsk,
 /** The hashes under these nodes, two words each; all zero for a partition that holds nothing. */
 export function hashesOf(
   state: VnodeState,
+  copiesMin: number,
   level: number,
   parents: readonly number[],
   turn: Turn,
 ): readonly number[] {
-  const tree = turn.tree(state.self.partition)
+  const tree = turn.tree(state.self.partition, copiesMin)
   const hashes: number[] = []
   for (const parent of parents) {
     for (const word of tree.hashes(level, parent)) hashes.push(word)
@@ -36,10 +37,11 @@ export function hashesOf(
 export function listAsk(state: VnodeState, envelope: Envelope, message: ListAsk, turn: Turn): void {
   const request = nextRequest(state)
   state.lists.set(request, envelope as Envelope<ListAsk>)
-  const { leaves, after, deep } = message
+  const { leaves, after, deep, copiesMin } = message
   turn.list({
     asker: state.self,
     request,
+    copiesMin,
     leaves: leaves.length === 0 ? undefined : new Set(leaves),
     after,
     limit: limits.walkRowsMax,
@@ -55,6 +57,6 @@ export function listed(state: VnodeState, envelope: Envelope, message: Listed, t
   state.lists.delete(envelope.request)
   const requester = asked.from as Address<'vnode'>
   if (message.failed) return turn.send(requester, { type: 'sync-failed', code: 'unreadable' }, asked.request)
-  const { keys, signatures, damaged, next } = message
-  turn.send(requester, { type: 'list-told', keys, signatures, damaged, next }, asked.request)
+  const { keys, copies, signatures, damaged, next } = message
+  turn.send(requester, { type: 'list-told', keys, copies, signatures, damaged, next }, asked.request)
 }

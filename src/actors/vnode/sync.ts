@@ -5,14 +5,14 @@
 // One comparison at a time; others wait. Every question has a time by which it is given up, and a peer that
 // dies ends the comparison: whoever wanted it hears so and may ask again.
 
-import type { Millis } from '../../base/units.js'
-import { differing, fanOut } from '../../merkle/tree.js'
+import type { Millis, NodeId } from '../../base/units.js'
+import { depthOf, differing, fanOut, leavesOf } from '../../merkle/tree.js'
 import type { Envelope } from '../../protocol/envelope.js'
 import { nothingDone, type Sync, type SyncFailed, type TreeTold } from '../../protocol/sync.js'
 import type { Turn } from '../actor.js'
 import { isUp, type VnodeState } from './state.js'
 import { askPage } from './sync-list.js'
-import { answer, answerMs, ask, emptyCounts, end } from './sync-run.js'
+import { answer, answerMs, armAlarm, ask, emptyCounts, end } from './sync-run.js'
 import type { SyncRun, SyncWanted } from './sync-state.js'
 import { hashesOf } from './sync-tell.js'
 
@@ -36,8 +36,10 @@ function begin(state: VnodeState, wanted: SyncWanted, turn: Turn): void {
     generation: state.nodes[peer]?.generation ?? 0,
     request: 0,
     askedAt: turn.now,
+    alarmAt: 0,
     stage: deep ? 'listing' : 'trees',
     settleDue: 0,
+    copiesMin: placesOf(state, peer),
     parents: [],
     leaves: [],
     after: '',
@@ -57,6 +59,11 @@ function begin(state: VnodeState, wanted: SyncWanted, turn: Turn): void {
   else askHashes(state, run, 0, [0], turn)
 }
 
+/** An object that shall be on so many nodes is shared by both. */
+function placesOf(state: VnodeState, peer: NodeId): number {
+  return Math.max(state.preference.indexOf(state.self.node), state.preference.indexOf(peer)) + 1
+}
+
 function askHashes(
   state: VnodeState,
   run: SyncRun,
@@ -64,7 +71,7 @@ function askHashes(
   parents: readonly number[],
   turn: Turn,
 ): void {
-  ask(state, run, { type: 'tree-ask', level, parents }, turn)
+  ask(state, run, { type: 'tree-ask', copiesMin: run.copiesMin, level, parents }, turn)
 }
 
 export function treeTold(state: VnodeState, envelope: Envelope, message: TreeTold, turn: Turn): void {
@@ -73,7 +80,7 @@ export function treeTold(state: VnodeState, envelope: Envelope, message: TreeTol
   run.request = 0
   run.counts.messages++
   const { level, parents } = message
-  const mine = hashesOf(state, level, parents, turn)
+  const mine = hashesOf(state, run.copiesMin, level, parents, turn)
   const found: number[] = []
   const width = level === 0 ? 2 : 2 * fanOut
   parents.forEach((parent, index) => {
@@ -84,7 +91,8 @@ export function treeTold(state: VnodeState, envelope: Envelope, message: TreeTol
     )
   })
   if (found.length === 0) return end(state, run, undefined, turn)
-  if (level < turn.tree(state.self.partition).depth) return askHashes(state, run, level + 1, found, turn)
+  if (level < depthOf(leavesOf(state.ring?.partitions ?? 1)))
+    return askHashes(state, run, level + 1, found, turn)
   if (run.stage === 'trees') {
     run.stage = 'settling'
     run.parents = parents
@@ -108,9 +116,11 @@ export function syncDue(state: VnodeState, turn: Turn): void {
   if (run.stage === 'listing' && run.request === 0 && run.ownRequest === 0) return askPage(state, run, turn)
   if (run.stage === 'settling' && turn.now >= run.settleDue) {
     run.stage = 'looking-again'
-    askHashes(state, run, turn.tree(state.self.partition).depth, run.parents, turn)
+    askHashes(state, run, depthOf(leavesOf(state.ring?.partitions ?? 1)), run.parents, turn)
   } else if (turn.now >= run.askedAt + answerMs) {
     end(state, run, 'deadline', turn)
+  } else if (turn.now >= run.alarmAt) {
+    armAlarm(state, run, turn)
   }
 }
 
