@@ -81,6 +81,8 @@ export interface Turn {
   list(list: ListWanted): void
   /** What this node holds of a partition, of objects that shall be on so many nodes at least. Not to be changed. */
   tree(partition: Partition, copiesMin: number): VersionTree
+  /** True when this node holds anything of the partition that shall be on so many nodes at least. */
+  holds(partition: Partition, copiesMin: number): boolean
   /** A listing has shown what is in some leaves: trees that say otherwise are put right. Answers how many leaves. */
   correctLeaves(found: LeafSums): number
   /** Pause between two comparisons of replicas that nobody asked for; 0 for none at all. */

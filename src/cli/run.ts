@@ -12,6 +12,11 @@ Usage: ringspun COMMAND [OPTIONS]
 Commands:
   serve     run a cluster in this process and serve it over the Redis protocol
   status    show nodes, partitions, queues and rates of a running server
+  ring      show who owns which partitions
+  nodes     show how each node is
+  hints     show what nodes keep for others that are away; hold it back, let it go, give it up
+  repair    show what comparing replicas has mended; with --now compare them at once
+  verify    compare all replicas of everything and report
 
   ringspun COMMAND --help says more about a command.
   --version prints the version.
@@ -29,6 +34,11 @@ interface Command {
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
   serve: async () => (await import('./serve.js')).serve,
   status: async () => (await import('./status.js')).status,
+  ring: async () => (await import('./ring.js')).ring,
+  nodes: async () => (await import('./ring.js')).nodes,
+  hints: async () => (await import('./hints.js')).hints,
+  repair: async () => (await import('./compare.js')).repair,
+  verify: async () => (await import('./compare.js')).verify,
 }
 
 export async function run(args: readonly string[]): Promise<void> {

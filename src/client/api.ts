@@ -175,6 +175,11 @@ export interface NodeStatus {
   /** Writes that this node keeps for nodes that are away, and their bytes. */
   readonly hints: number
   readonly hintBytes: number
+  /** Hints that were refused for want of room, damaged, or given up by an operator, in this life. */
+  readonly hintsLost: number
+  /** Pairs of replicas that this node has compared, and objects that were sent or fetched because of it. */
+  readonly compared: number
+  readonly mended: number
   /** The longest delay of its event loop in the last second. */
   readonly loopDelayMs: Millis
 }
@@ -229,6 +234,71 @@ export interface Faults {
   heal(): void
 }
 
+/** What a comparison of all replicas found, and what was done about it. */
+export interface Comparison {
+  /** True when all replicas of all partitions were reached and none differed. */
+  readonly equal: boolean
+  readonly partitions: number
+  /** Partitions of which some replica could not be compared, because its node is down or did not answer. */
+  readonly missing: number
+  /** Keys that were compared one by one; with `deep` all of them, otherwise those in parts that differ. */
+  readonly listed: number
+  readonly differing: number
+  /** Copies whose checksum is wrong, as often as they were compared. Looked for only with `deep`. */
+  readonly damaged: number
+  /** Objects that were fetched or sent to mend a replica, and their bytes. */
+  readonly mended: number
+  readonly bytes: number
+  /** Messages that replicas exchanged for it, objects not counted. */
+  readonly messages: number
+  readonly ms: Millis
+  /** Some of the keys that differ. */
+  readonly keys: readonly { readonly bucket: string; readonly key: Uint8Array }[]
+}
+
+/** What one node keeps for another that is, or was, away. */
+export interface HintReport {
+  readonly keeper: NodeId
+  readonly owner: NodeId
+  readonly count: number
+  readonly bytes: number
+  /** Of the oldest. */
+  readonly ageMs: Millis
+  /** Held back by `pauseHints`. */
+  readonly paused: boolean
+}
+
+export interface RingReport {
+  readonly epoch: number
+  readonly partitions: number
+  /** The n that the ring is placed for. */
+  readonly copies: number
+  readonly hash: 'halfsip' | 'md5'
+  readonly nodes: readonly {
+    readonly node: NodeId
+    /** Partitions that it owns: the first replica of. */
+    readonly owned: number
+    /** Partitions of which it is one of `copies` replicas. */
+    readonly replicas: number
+  }[]
+  /** For every partition all nodes, in the order in which they should hold it. */
+  readonly preferences: readonly (readonly NodeId[])[]
+}
+
+/** For whoever runs the cluster. Nodes are named by their number, from 1. */
+export interface Admin {
+  ring(): RingReport
+  /** Compares all replicas now and mends what differs. `deep`: by reading every object, not by the trees. */
+  repair(options?: RequestOptions & { readonly deep?: boolean }): Promise<Comparison>
+  /** What is kept for nodes that are away, by keeper and owner. */
+  hints(): Promise<readonly HintReport[]>
+  /** Holds back what is kept for this node, until `resumeHints` or the end of the process. */
+  pauseHints(owner: NodeId): Promise<void>
+  resumeHints(owner: NodeId): Promise<void>
+  /** Gives up what is kept for this node now. Its replicas are compared when it is up, which brings it back. */
+  dropHints(owner: NodeId): Promise<void>
+}
+
 export interface Cluster extends AsyncDisposable {
   readonly options: Readonly<Required<Omit<ClusterOptions, 'dir' | 'log'>>> & {
     readonly dir: string | undefined
@@ -239,6 +309,12 @@ export interface Cluster extends AsyncDisposable {
   /** Sets and persists properties of a bucket. */
   setBucket(name: string, properties: Partial<BucketProperties>): Promise<BucketProperties>
   status(): ClusterStatus
+  /**
+   * Compares all replicas of all objects, reading each and verifying its checksum, and reports; mends nothing.
+   * With `deep: false` the trees of versions are compared: quick, and it reads only where they differ.
+   */
+  verify(options?: RequestOptions & { readonly deep?: boolean }): Promise<Comparison>
+  readonly admin: Admin
   readonly faults: Faults
   /** Finishes what is in flight, flushes, and ends the threads. */
   close(): Promise<void>

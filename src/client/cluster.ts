@@ -20,6 +20,7 @@ import { Transport } from '../runtime/threads/transport.js'
 import { type DataDirectory, openDataDirectory } from '../storage/data-directory.js'
 import { objectBytesMaxOf } from '../storage/object-buffer-layout.js'
 import { version } from '../version.js'
+import { LocalAdmin } from './admin.js'
 import type {
   Bucket,
   BucketOptions,
@@ -27,7 +28,9 @@ import type {
   Cluster as ClusterApi,
   ClusterOptions,
   ClusterStatus,
+  Comparison,
   Faults,
+  RequestOptions,
 } from './api.js'
 import { ClusterBucket } from './bucket.js'
 import { Buckets } from './buckets.js'
@@ -45,6 +48,7 @@ export class LocalCluster implements ClusterApi {
   /** For tests and fault injection: the threads under this cluster. */
   readonly machine: Machine
   readonly faults: Faults
+  readonly admin: LocalAdmin
   private readonly settings: ClusterSettings
   private readonly ring: Ring
   private readonly directory: DataDirectory | undefined
@@ -84,6 +88,12 @@ export class LocalCluster implements ClusterApi {
       hash: (key) => hashOf(ring, key),
       propertiesOf: (bucket) => this.buckets_.get(bucket),
     }
+    this.admin = new LocalAdmin(
+      this.machine,
+      this.core,
+      () => this.ring,
+      () => this.buckets_.copiesMax(),
+    )
     this.host = new Host(this.ports(transport), { supervisor: true })
     this.loop = new Loop(shared, supervisorThread, this.host, transport, (error) => {
       settings.log('error', `the client's host stopped: ${error.stack ?? error.message}`)
@@ -125,6 +135,7 @@ export class LocalCluster implements ClusterApi {
         const text = `node ${node} is up, life ${generation}: ${report.reason}`
         settings.log(report.amnesia ? 'error' : 'info', text)
         this.tellSupervisor({ type: 'node-ready', node, generation })
+        this.admin.begun(node)
       },
       exited: (node, generation, error) => {
         settings.log('warn', `node ${node} ended: ${error?.message ?? 'without a reason'}`)
@@ -235,6 +246,10 @@ export class LocalCluster implements ClusterApi {
 
   async setBucket(name: string, properties: Partial<BucketProperties>): Promise<BucketProperties> {
     return this.buckets_.set(name, checkBucketOptions(properties))
+  }
+
+  verify(options: RequestOptions & { readonly deep?: boolean } = {}): Promise<Comparison> {
+    return this.admin.verify(options)
   }
 
   status(): ClusterStatus {

@@ -58,6 +58,12 @@ export function userKey(prefix: string, key: Key): Uint8Array {
   return Buffer.from(key.slice(prefix.length), 'latin1')
 }
 
+/** A key of the house as its bucket and the user's key. */
+export function splitKey(key: Key): { readonly bucket: string; readonly key: Uint8Array } {
+  const at = key.indexOf('\0')
+  return { bucket: key.slice(0, at), key: userKey(key.slice(0, at + 1), key) }
+}
+
 /** What a wrong argument was, for messages: its type, and its constructor if it has one. */
 export function describe(value: unknown): string {
   if (value === null) return 'null'

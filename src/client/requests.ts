@@ -8,7 +8,10 @@ import { type Address, singleAddress } from '../protocol/address.js'
 import type { ClientMessage, Envelope, GatewayMessage } from '../protocol/envelope.js'
 import { now } from '../runtime/threads/clock.js'
 
-type Answer = Exclude<ClientMessage, { readonly type: 'put-failed' | 'get-failed' | 'scan-failed' }>
+type Answer = Exclude<
+  ClientMessage,
+  { readonly type: 'put-failed' | 'get-failed' | 'scan-failed' | 'audit-failed' }
+>
 
 interface Open {
   readonly resolve: (answer: Answer) => void
@@ -96,6 +99,9 @@ export class Requests {
       case 'get-failed':
       case 'scan-failed':
         open.reject(error(message.code, reasonOf(message.code, message.details), message.details))
+        return
+      case 'audit-failed':
+        open.reject(error(message.code, reasonOf(message.code, {})))
         return
       default:
         open.resolve(message)

@@ -33,6 +33,9 @@ export function readStatus(status: StatusTable, ring: Ring, n: number): NodeStat
       heapBytes: counter('heapBytes'),
       hints: counter('hints'),
       hintBytes: counter('hintBytes'),
+      hintsLost: counter('hintsLost'),
+      compared: counter('compared'),
+      mended: counter('mended'),
       loopDelayMs: counter('loopDelayMs'),
     }
   })
@@ -45,7 +48,8 @@ function stateOf(status: StatusTable, node: NodeId, at: number): NodeStatus['sta
   return state
 }
 
-function primaryPartitions(ring: Ring, n: number): Map<NodeId, number> {
+/** Of how many partitions each node is one of the first n. */
+export function primaryPartitions(ring: Ring, n: number): Map<NodeId, number> {
   const counts = new Map<NodeId, number>()
   for (let partition = 0; partition < ring.partitions; partition++) {
     for (const node of preferenceList(ring, partition).slice(0, n))

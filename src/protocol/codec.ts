@@ -74,6 +74,8 @@ const packedTypes: ReadonlySet<string> = new Set(
     keep: 1,
     'fetch-kept': 1,
     'hints-due': 1,
+    'pause-hints': 1,
+    'drop-hints': 1,
     sync: 1,
     synced: 1,
     'sync-due': 1,

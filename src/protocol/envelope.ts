@@ -4,7 +4,7 @@
 import type { ErrorCode } from '../base/errors.js'
 import type { Millis, RequestId } from '../base/units.js'
 import type { Address, Kind } from './address.js'
-import type { FetchKept, HintsDue, Keep } from './hint.js'
+import type { DropHints, FetchKept, HintsDue, Keep, PauseHints } from './hint.js'
 import type {
   GiveUp,
   NodeBrisk,
@@ -96,7 +96,16 @@ export type GatewayMessage =
   | RequestSweepDue
   | News
 
-export type CourierMessage = Keep | FetchKept | Replicated | ReplicateFailed | RowsRead | HintsDue | News
+export type CourierMessage =
+  | Keep
+  | FetchKept
+  | Replicated
+  | ReplicateFailed
+  | RowsRead
+  | HintsDue
+  | PauseHints
+  | DropHints
+  | News
 
 export type MenderMessage = MendDue | MendWanted | Synced | News
 

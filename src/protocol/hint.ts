@@ -4,6 +4,8 @@
 //   coordinator --keep--> courier of the stand-in      courier --replicate--> vnode of the owner
 //   coordinator <-- replicated | replicate-failed      courier <--replicated: only now the hint is deleted
 //
+//   operator --pause-hints, drop-hints--> courier
+//
 //   gateway --fetch-kept--> courier       what it keeps of a key for an owner
 //   gateway <-- fetched | fetch-failed
 
@@ -33,6 +35,19 @@ export interface FetchKept {
 /** Time for a courier to look whose hints can be delivered. */
 export interface HintsDue {
   readonly type: 'hints-due'
+}
+
+/** From an operator: hints for this node wait, or no longer. */
+export interface PauseHints {
+  readonly type: 'pause-hints'
+  readonly owner: NodeId
+  readonly paused: boolean
+}
+
+/** From an operator: hints for this node are given up. */
+export interface DropHints {
+  readonly type: 'drop-hints'
+  readonly owner: NodeId
 }
 
 /** First character of the key of a hint. No bucket's name begins with it, so no listing meets one. */

@@ -17,7 +17,7 @@ import type { VnodeState } from '../actors/vnode/state.js'
 import { vnodeActor } from '../actors/vnode/vnode.js'
 import type { ErrorCode } from '../base/errors.js'
 import { limits } from '../base/limits.js'
-import type { Key, Millis, Partition } from '../base/units.js'
+import type { Key, Millis, NodeId, Partition } from '../base/units.js'
 import { Suspicion } from '../membership/suspicion.js'
 import { type Address, singleAddress, vnodeAddress } from '../protocol/address.js'
 import {
@@ -47,6 +47,17 @@ export interface HostCounters {
   puts: number
   gets: number
   replications: number
+}
+
+/** What a node keeps for one other. */
+export interface KeptHints {
+  readonly owner: NodeId
+  readonly count: number
+  readonly bytes: number
+  /** Of the oldest. */
+  readonly ageMs: Millis
+  /** Held back by an operator. */
+  readonly paused: boolean
 }
 
 export class Host {
@@ -132,8 +143,23 @@ export class Host {
   }
 
   /** What this node keeps for others. */
-  get hints(): CourierState['owners'] | undefined {
-    return this.courier?.owners
+  get hints(): readonly KeptHints[] {
+    const { courier } = this
+    if (courier === undefined) return []
+    const at = this.ports.now()
+    return [...courier.owners].map(([owner, { count, bytes, since }]) => ({
+      owner,
+      count,
+      bytes,
+      ageMs: count === 0 ? 0 : Math.round(at - since),
+      paused: courier.paused.has(owner),
+    }))
+  }
+
+  /** Hints that were refused, damaged or given up: writes that only a comparison of replicas can bring back. */
+  get hintsLost(): number {
+    const { courier } = this
+    return courier === undefined ? 0 : courier.refused + courier.damaged + courier.dropped
   }
 
   /** What this thread was told last about the nodes. */

@@ -43,6 +43,9 @@ const counterNames = [
   'heapBytes',
   'hints',
   'hintBytes',
+  'hintsLost',
+  'compared',
+  'mended',
 ] as const
 
 export type CounterName = (typeof counterNames)[number]
@@ -51,7 +54,7 @@ const counterIndex = Object.fromEntries(counterNames.map((name, index) => [name,
   CounterName,
   number
 >
-const countersPerThread = 24
+const countersPerThread = 32
 
 export function createStatusTable(): SharedArrayBuffer {
   return new SharedArrayBuffer(threadsMax * (wordsPerThread * 4 + countersPerThread * 8))

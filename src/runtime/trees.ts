@@ -73,6 +73,11 @@ export class Trees {
     return sum
   }
 
+  /** True when any of them is not empty. */
+  holds(partition: Partition, copiesMin: number): boolean {
+    return this.treesOf(partition, copiesMin).some((tree) => !tree.isEmpty())
+  }
+
   private treesOf(partition: Partition, copiesMin: number): VersionTree[] {
     const trees: VersionTree[] = []
     for (let copies = copiesMin; copies <= limits.copiesMax; copies++) {

@@ -204,6 +204,10 @@ export class HostTurn implements Turn {
     return storage.trees.tree(partition, copiesMin)
   }
 
+  holds(partition: Partition, copiesMin: number): boolean {
+    return this.ports.storage?.trees.holds(partition, copiesMin) ?? false
+  }
+
   correctLeaves(found: LeafSums): number {
     const { partition, copiesMin, leaves, sums, since } = found
     return this.ports.storage?.trees.correct(partition, copiesMin, leaves, sums, since) ?? 0

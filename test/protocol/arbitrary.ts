@@ -207,6 +207,8 @@ export const generators: Generators = {
   }),
   'fetch-kept': fc.record({ type: fc.constant('fetch-kept'), owner: small, key, hash: u32 }),
   'hints-due': bare('hints-due'),
+  'pause-hints': fc.record({ type: fc.constant('pause-hints'), owner: small, paused: fc.boolean() }),
+  'drop-hints': fc.record({ type: fc.constant('drop-hints'), owner: small }),
   probe: bare('probe'),
   probed: bare('probed'),
   'nodes-changed': fc.record({

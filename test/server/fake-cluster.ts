@@ -8,6 +8,7 @@ import type {
   BucketProperties,
   Cluster,
   ClusterStatus,
+  Comparison,
   GetResult,
   KeyInput,
   PutOptions,
@@ -91,11 +92,34 @@ export function fakeCluster({ valueBytesMax = 1024 * 1024 }: FakeOptions = {}): 
       return next
     },
     status: fakeStatus,
+    verify: async () => equalComparison,
+    admin: {
+      repair: async () => equalComparison,
+      hints: async () => [],
+      async pauseHints() {},
+      async resumeHints() {},
+      async dropHints() {},
+      ring: () => ({ epoch: 1, partitions: 1, copies: 1, hash: 'halfsip', nodes: [], preferences: [] }),
+    },
     faults: { kill() {}, async stall() {}, async wipe() {}, isolate() {}, heal() {} },
     async close() {},
     async [Symbol.asyncDispose]() {},
   }
   return cluster
+}
+
+const equalComparison: Comparison = {
+  equal: true,
+  partitions: 256,
+  missing: 0,
+  listed: 0,
+  differing: 0,
+  damaged: 0,
+  mended: 0,
+  bytes: 0,
+  messages: 0,
+  ms: 0,
+  keys: [],
 }
 
 class FakeBucket implements Bucket<Uint8Array> {

@@ -9,6 +9,7 @@ import { hintKey } from '../../protocol/hint.js'
 import type { Actor, Turn } from '../actor.js'
 import { hintsDue, replicated, replicateFailed, rowsRead } from './deliver.js'
 import { fetchKept, keep } from './keep.js'
+import { dropHints, dropPage, pauseHints } from './operate.js'
 import type { CourierState } from './state.js'
 import { nodesChanged, ringChanged } from './view.js'
 
@@ -22,10 +23,13 @@ export const courierActor: Actor<CourierState, CourierMessage> = {
       owners: new Map(),
       sent: new Map(),
       sentByHint: new Map(),
+      paused: new Set(),
+      drops: new Map(),
       isLooking: false,
       delivered: 0,
       damaged: 0,
       refused: 0,
+      dropped: 0,
     }
   },
 
@@ -46,9 +50,14 @@ export const courierActor: Actor<CourierState, CourierMessage> = {
       case 'replicate-failed':
         return replicateFailed(state, envelope, message, turn)
       case 'rows-read':
+        if (state.ring !== undefined && dropPage(state, state.ring, envelope.request, message, turn)) return
         return rowsRead(state, envelope, message, turn)
       case 'hints-due':
         return hintsDue(state, turn)
+      case 'pause-hints':
+        return pauseHints(state, message, turn)
+      case 'drop-hints':
+        return dropHints(state, message, turn)
       case 'nodes-changed':
         return nodesChanged(state, message, turn)
       case 'ring-changed':

@@ -58,7 +58,7 @@ function beginRound(state: CourierState, owner: NodeId, owed: Owed, turn: Turn):
 }
 
 /** Forgets what was on its way in it: the next round sends it again. */
-function endRound(state: CourierState, owner: NodeId, owed: Owed): void {
+export function endRound(state: CourierState, owner: NodeId, owed: Owed): void {
   owed.round = undefined
   for (const [request, sent] of state.sent) {
     if (sent.owner !== owner) continue

@@ -55,16 +55,23 @@ export interface CourierState {
   readonly sent: Map<RequestId, Sent>
   /** The same by the hint's key. */
   readonly sentByHint: Map<Key, Sent>
+  /** Owners whose hints an operator holds back. */
+  readonly paused: Set<NodeId>
+  /** Owners whose hints are given up, and the page that was asked for. */
+  readonly drops: Map<NodeId, RequestId>
   isLooking: boolean
   delivered: number
   /** Hints whose bytes were wrong: the owner will lack these writes until it is repaired. */
   damaged: number
   /** Hints that were refused for want of room: the owner will lack these writes until it is repaired. */
   refused: number
+  /** Hints that an operator gave up. */
+  dropped: number
 }
 
+/** True when what is kept for this node can go to it. */
 export function isHealthy(state: CourierState, node: NodeId): boolean {
-  return state.nodes[node]?.state === 'up'
+  return state.nodes[node]?.state === 'up' && !state.paused.has(node) && !state.drops.has(node)
 }
 
 export function nextRequest(state: CourierState): RequestId {

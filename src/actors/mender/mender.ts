@@ -3,6 +3,7 @@
 // pause between two, so that the foreground does not feel it: equal replicas cost two short messages.
 
 import { unreachable } from '../../base/assert.js'
+import { limits } from '../../base/limits.js'
 import type { Key, NodeId, Partition, RequestId } from '../../base/units.js'
 import { type Address, vnodeAddress } from '../../protocol/address.js'
 import type { Envelope, MenderMessage } from '../../protocol/envelope.js'
@@ -117,21 +118,26 @@ function nextPair(state: MenderState, turn: Turn): Pair | undefined {
       if (state.nodes[pair.peer]?.state === 'up') return pair
     }
   }
-  state.pairs = pairsOf(state)
+  state.pairs = pairsOf(state, turn)
   if (state.pairs.length > 0) state.rounds++
   return undefined
 }
 
-/** Each partition of which this node is the first replica, with each of the others. */
-function pairsOf(state: MenderState, owner: NodeId = 0): Pair[] {
+/**
+ * Each partition of which this node is the first replica, with each of the others; or those that `owner` and this
+ * node share. Beyond the usual number of copies only where something is that shall be on more nodes.
+ */
+function pairsOf(state: MenderState, turn: Turn, owner: NodeId = 0): Pair[] {
   const { ring, self } = state
   const pairs: Pair[] = []
   if (ring === undefined) return pairs
   for (let partition = 0; partition < ring.partitions; partition++) {
-    const replicas = preferenceList(ring, partition).slice(0, ring.copies)
+    const replicas = preferenceList(ring, partition).slice(0, limits.copiesMax)
     const isLeader = replicas[0] === self.node
-    for (const peer of replicas) {
+    for (let place = 0; place < replicas.length; place++) {
+      const peer = replicas[place] as NodeId
       if (peer === self.node) continue
+      if (place >= ring.copies && !turn.holds(partition, place + 1)) break
       if (owner === 0 ? isLeader : peer === owner && replicas.includes(self.node))
         pairs.push({ partition, peer })
     }
@@ -145,7 +151,7 @@ function hurry(state: MenderState, turn: Turn): void {
     if (state.nodes[owner]?.state !== 'up') continue
     state.owed.delete(owner)
     state.urgent = state.urgent.filter((pair) => pair.peer !== owner)
-    state.urgent.push(...pairsOf(state, owner))
+    state.urgent.push(...pairsOf(state, turn, owner))
   }
   if (state.urgent.length > 0) arm(state, turn)
 }

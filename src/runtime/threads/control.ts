@@ -6,8 +6,9 @@
 import type { MessagePort } from 'node:worker_threads'
 import { type Endpoint, expose, type Remote, transferHandlers, wrap } from 'comlink'
 import { type ErrorDetails, isErrorCode, RingspunError } from '../../base/errors.js'
-import type { Millis } from '../../base/units.js'
+import type { Millis, NodeId } from '../../base/units.js'
 import type { Meta } from '../../storage/meta.js'
+import type { KeptHints } from '../host.js'
 
 /** What a node found when it opened its store; see storage/recovery. */
 export interface OpenReport {
@@ -29,6 +30,10 @@ export interface NodeControl {
   begin(peersSaw: number): Promise<BeginReport>
   /** Flushes, fsyncs, closes the store: an orderly end. The thread ends after it. */
   drain(): Promise<void>
+  /** What the node keeps for others. */
+  hints(): Promise<readonly KeptHints[]>
+  /** Holds hints for a node back, lets them go, or gives them up. */
+  operateHints(owner: NodeId, what: 'pause' | 'resume' | 'drop'): Promise<void>
   /** For tests and `cluster.faults`: blocks the event loop for a while. */
   stall(ms: Millis): Promise<void>
   /** For tests: throws where nobody catches. */

@@ -86,6 +86,8 @@ class NodeThread {
       open: () => this.open(),
       begin: (peersSaw) => this.begin(peersSaw),
       drain: () => this.drain(),
+      hints: async () => this.host?.hints ?? [],
+      operateHints: async (owner, what) => this.operateHints(owner, what),
       stall: async (ms) => {
         // After the answer, so that the caller need not wait for the stall.
         setImmediate(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms))
@@ -243,6 +245,16 @@ class NodeThread {
       this.highWater?.sync(),
     )
     this.loop.wake()
+  }
+
+  private operateHints(owner: NodeId, what: 'pause' | 'resume' | 'drop'): void {
+    const to = singleAddress('courier', this.task.node)
+    const message =
+      what === 'drop'
+        ? ({ type: 'drop-hints', owner } as const)
+        : ({ type: 'pause-hints', owner, paused: what === 'pause' } as const)
+    this.host?.receive({ to, from: to, request: 0, deadline: 0, message })
+    this.loop?.wake()
   }
 
   private async drain(): Promise<void> {

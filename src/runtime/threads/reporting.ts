@@ -16,6 +16,22 @@ const delayWindowMs = 1000
 /** How often the high-water file is fsynced, and the heap measured. */
 const syncEveryMs = 1000
 
+function reportKept(status: StatusTable, node: NodeId, host: Host): void {
+  let count = 0
+  let bytes = 0
+  for (const kept of host.hints) {
+    count += kept.count
+    bytes += kept.bytes
+  }
+  status.setCounter(node, 'hints', count)
+  status.setCounter(node, 'hintBytes', bytes)
+  status.setCounter(node, 'hintsLost', host.hintsLost)
+  const { mender } = host
+  if (mender === undefined) return
+  status.setCounter(node, 'compared', mender.compared)
+  status.setCounter(node, 'mended', mender.total.pulled + mender.total.pushed)
+}
+
 /** Begins; the function that comes back ends it. */
 export function beginReporting(
   status: StatusTable,
@@ -52,15 +68,7 @@ export function beginReporting(
     status.setCounter(node, 'objects', memory.objects)
     status.setCounter(node, 'bufferBytes', memory.bytes)
     status.setCounter(node, 'dirtyBytes', memory.dirtyBytes)
-    const { hints } = host
-    let count = 0
-    let bytes = 0
-    for (const owed of hints?.values() ?? []) {
-      count += owed.count
-      bytes += owed.bytes
-    }
-    status.setCounter(node, 'hints', count)
-    status.setCounter(node, 'hintBytes', bytes)
+    reportKept(status, node, host)
     if (at > syncDue) {
       syncDue = at + syncEveryMs
       // Costs a tenth of a millisecond: not 20 times a second.

@@ -73,10 +73,6 @@ async function bucket({ server }: Session, args: Arguments): Promise<Reply> {
   ])
 }
 
-function status({ server }: Session): Reply {
-  return JSON.stringify(server.cluster.status())
-}
-
 /** RS.FAULT KILL n | STALL n ms | WIPE n | ISOLATE n [from] | HEAL. */
 async function fault({ server }: Session, args: Arguments): Promise<Reply> {
   if (!server.settings.faults) {
@@ -106,5 +102,4 @@ export const ringspunCommands: readonly Command[] = [
   { name: 'rs.del', arity: -3, order: 'write', flags: ['write'], ...keyed, run: remove },
   { name: 'rs.bucket', arity: -2, order: 'alone', flags: ['admin'], run: bucket },
   { name: 'rs.fault', arity: -2, order: 'alone', flags: ['admin'], run: fault },
-  { name: 'rs.status', arity: 1, order: 'free', flags: ['admin'], run: status },
 ]

@@ -2,6 +2,7 @@
 // Each command is found under its lower-case and its upper-case name without work; how a client spells it
 // otherwise is looked up once more in lower case (`findCommand`).
 
+import { adminCommands } from './admin.js'
 import { catalogueCommands } from './catalogue.js'
 import { clientCommands } from './client.js'
 import type { Command, CommandTable } from './command.js'
@@ -24,6 +25,7 @@ const families: readonly (readonly Command[])[] = [
   expiryCommands,
   keyspaceCommands,
   ringspunCommands,
+  adminCommands,
   refusedCommands,
 ]
 
