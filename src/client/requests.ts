@@ -8,7 +8,10 @@ import { type Address, singleAddress } from '../protocol/address.js'
 import type { ClientMessage, Envelope, GatewayMessage } from '../protocol/envelope.js'
 import { now } from '../runtime/threads/clock.js'
 
-type Answer = Exclude<ClientMessage, { readonly type: 'put-failed' | 'get-failed' | 'scan-failed' }>
+type Answer = Exclude<
+  ClientMessage,
+  { readonly type: 'put-failed' | 'get-failed' | 'scan-failed' | 'membership-refused' }
+>
 
 interface Open {
   readonly resolve: (answer: Answer) => void
@@ -95,6 +98,7 @@ export class Requests {
       case 'put-failed':
       case 'get-failed':
       case 'scan-failed':
+      case 'membership-refused':
         open.reject(error(message.code, reasonOf(message.code, message.details), message.details))
         return
       default:

@@ -8,9 +8,10 @@ import type { NodeId, Partition } from '../base/units.js'
  * vnode: holds one partition on one node. gateway: leads requests, on a node or in a client's thread.
  * supervisor: decides about the lives of nodes. machine: carries that out (threads, or the simulated world).
  * courier: keeps hints on one node, writes for others that are away, and delivers them.
+ * gossip: knows who is a member, and tells the others on other nodes.
  * client: whoever asked; its messages are answers. host: everything on one thread (see runtime/host).
  */
-export type Kind = 'vnode' | 'gateway' | 'supervisor' | 'machine' | 'client' | 'host' | 'courier'
+export type Kind = 'vnode' | 'gateway' | 'supervisor' | 'machine' | 'client' | 'host' | 'courier' | 'gossip'
 
 export interface Address<K extends Kind = Kind> {
   readonly kind: K

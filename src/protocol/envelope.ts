@@ -4,6 +4,16 @@
 import type { ErrorCode } from '../base/errors.js'
 import type { Millis, RequestId } from '../base/units.js'
 import type { Address, Kind } from './address.js'
+import type {
+  ChangeMembership,
+  Gossip,
+  GossipDue,
+  GossipHistory,
+  MembershipChanged,
+  MembershipKept,
+  MembershipNews,
+  MembershipRefused,
+} from './gossip.js'
 import type { FetchKept, HintsDue, Keep } from './hint.js'
 import type {
   GiveUp,
@@ -33,7 +43,7 @@ import type {
 /** What every actor is told. */
 export type News = NodesChanged | RingChanged
 
-export type HostMessage = News | Probe | Probed
+export type HostMessage = News | Probe | Probed | MembershipNews
 
 export type VnodeMessage =
   | Put
@@ -66,7 +76,23 @@ export type GatewayMessage =
 
 export type CourierMessage = Keep | FetchKept | Replicated | ReplicateFailed | RowsRead | HintsDue | News
 
-export type ClientMessage = PutAnswered | PutFailed | GetAnswered | GetFailed | ScanAnswered | ScanFailed
+export type GossipMessage =
+  | Gossip
+  | GossipHistory
+  | GossipDue
+  | ChangeMembership
+  | MembershipKept
+  | NodesChanged
+
+export type ClientMessage =
+  | PutAnswered
+  | PutFailed
+  | GetAnswered
+  | GetFailed
+  | ScanAnswered
+  | ScanFailed
+  | MembershipChanged
+  | MembershipRefused
 
 export type SupervisorMessage = NodeReady | NodeExited | NodeSlow | NodeBrisk | RestartDue
 
@@ -80,6 +106,7 @@ export interface Protocol {
   readonly machine: MachineMessage
   readonly host: HostMessage
   readonly courier: CourierMessage
+  readonly gossip: GossipMessage
 }
 
 export type Message = Protocol[Kind]
@@ -114,6 +141,8 @@ export function refusalOf(message: Message, code: ErrorCode): Message | undefine
       return { type: 'fetch-failed', code }
     case 'walk':
       return { type: 'walk-failed', code }
+    case 'change-membership':
+      return { type: 'membership-refused', code, details: {} }
     default:
       return undefined
   }
@@ -128,6 +157,7 @@ export function asksForAnswer(message: Message): boolean {
     case 'fetch':
     case 'fetch-kept':
     case 'walk':
+    case 'change-membership':
     case 'probe':
       return true
     default:

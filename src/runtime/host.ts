@@ -17,12 +17,14 @@ import { vnodeActor } from '../actors/vnode/vnode.js'
 import type { ErrorCode } from '../base/errors.js'
 import { limits } from '../base/limits.js'
 import type { Key, Millis, Partition } from '../base/units.js'
+import type { History } from '../membership/history.js'
 import { Suspicion } from '../membership/suspicion.js'
 import { type Address, singleAddress, vnodeAddress } from '../protocol/address.js'
 import {
   asksForAnswer,
   type CourierMessage,
   type Envelope,
+  type GossipMessage,
   type HostMessage,
   type Message,
   type News,
@@ -33,6 +35,7 @@ import type { NodesChanged, RingChanged } from '../protocol/life.js'
 import { hashOf, partitionOf } from '../ring/ring.js'
 import { Aside } from './aside.js'
 import { Journal } from './journal.js'
+import { Membership } from './membership.js'
 import type { HostPorts } from './ports.js'
 import { Timers } from './timers.js'
 import { HostTurn } from './turn.js'
@@ -59,6 +62,7 @@ export class Host {
   private readonly gateway: GatewayState
   private readonly supervisor: SupervisorState | undefined
   private readonly courier: CourierState | undefined
+  private readonly membership: Membership | undefined
   private ring: RingChanged | undefined
   private nodes: NodesChanged | undefined
   private readonly suspicion = new Suspicion()
@@ -85,6 +89,7 @@ export class Host {
     this.turn.begin()
     this.gateway = this.start(gatewayActor, singleAddress('gateway', ports.thread))
     if (storage !== undefined) this.courier = this.start(courierActor, singleAddress('courier', ports.thread))
+    this.membership = ports.gossip && new Membership(ports.thread, ports.gossip, this.turn)
     if (roles.supervisor)
       this.supervisor = this.start(supervisorActor, singleAddress('supervisor', ports.thread))
   }
@@ -128,6 +133,11 @@ export class Host {
   /** What this node keeps for others. */
   get hints(): CourierState['owners'] | undefined {
     return this.courier?.owners
+  }
+
+  /** Who ever became a member, as far as this node has heard; undefined without gossip. */
+  get history(): History | undefined {
+    return this.membership?.history
   }
 
   /** What this thread was told last about the nodes. */
@@ -219,6 +229,10 @@ export class Host {
         if (this.courier === undefined) return
         courierActor.receive(this.courier, envelope as Envelope<CourierMessage>, turn)
         return
+      case 'gossip':
+        if (this.membership === undefined) this.refuse(envelope, 'unavailable')
+        else this.membership.receive(envelope as Envelope<GossipMessage>)
+        return
       case 'host':
         this.answerHost(envelope as Envelope<HostMessage>)
         return
@@ -293,6 +307,8 @@ export class Host {
       if (this.ring === undefined) this.walks?.restore(this.ports.life.volatile, message.ring)
       this.ring = message
       this.tellActors(envelope as Envelope<RingChanged>)
+    } else if (message.type === 'membership-news') {
+      this.membership?.membershipNews(message)
     } else if (message.type === 'probe') {
       this.release({ to: from, from: to, request: 0, deadline: 0, message: { type: 'probed' } })
     }
@@ -309,6 +325,7 @@ export class Host {
       turn.self = this.courier.self
       courierActor.receive(this.courier, { ...envelope, to: this.courier.self }, turn)
     }
+    if (message.type === 'nodes-changed') this.membership?.nodesChanged(envelope, message)
     for (const state of this.vnodes) {
       if (state === undefined) continue
       turn.self = state.self
