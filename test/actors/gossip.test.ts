@@ -224,6 +224,10 @@ describe('a round', () => {
     expect([...rounds(50)]).toEqual([['gossip 4', 50]])
     tell(view({ 1: 'up', 2: 'down', 3: 'failed', 4: 'down', 5: 'draining' }))
     expect(rounds(200).size).toBe(4)
+    // A seed of which nothing is said is better than a member that is away.
+    const seeded = bench({ seeds: [40] })
+    seeded.tell(view({ 2: 'down', 3: 'failed', 4: 'down', 5: 'draining' }))
+    expect([...seeded.rounds(50)]).toEqual([['gossip 40', 50]])
     // Of one that is not in the supervisor's word, because it is on another host, nothing is known.
     tell(view({ 1: 'up' }))
     expect(rounds(200).size).toBe(4)

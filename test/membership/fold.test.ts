@@ -115,6 +115,15 @@ describe('the ring of a history', () => {
     // One that shall hold more does not only take over.
     const heavier = ring(appendChange(begun, 1, 2_000, [replacing(2, 9, 3)])) as Ring
     expect(heavier.owners.filter((owner) => owner === 9).length).toBeGreaterThan(6)
+    // Nor one that stands elsewhere: copies that were apart may not be any more.
+    for (const [place, times] of [
+      [{ host: 'h' }, 1],
+      [{ zone: 'z' }, 2],
+    ] as const) {
+      const rebalance = vi.fn(plainRebalance)
+      ringOf(appendChange(begun, 1, 2_000, [{ ...replacing(2, 9), ...place }]), base, rebalance)
+      expect(rebalance).toHaveBeenCalledTimes(times)
+    }
   })
 
   it('of a chain of replacements within one plan and the next is told by the last name', () => {
