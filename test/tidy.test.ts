@@ -298,7 +298,7 @@ describe('one word finds sender, type and handler', () => {
 
   it('a message is handled by the function of its name, in the folder of its actor', () => {
     const faults: string[] = []
-    for (const actor of ['vnode', 'gateway', 'supervisor']) {
+    for (const actor of ['vnode', 'gateway', 'supervisor', 'courier', 'gossip']) {
       const names = understood.get(`${pascal(actor)}Message`) ?? []
       expect(names.length, actor).toBeGreaterThan(0)
       const files = filesOf([`src/actors/${actor}`], ['.ts']).map(sourceOf)

@@ -38,6 +38,7 @@ export const errorTable = {
   'batch-too-large': refused('split the batch'),
   'cursor-invalid': refused('start the iteration again, without a cursor'),
   'merge-invalid': refused('make the merge function commutative, associative and idempotent; see checkMerge'),
+  'membership-invalid': refused('look at who is a member now, and ask for a change that can be made to them'),
   // What the cluster can do now.
   'condition-failed': refused('the key exists (NX) or does not (XX): read it and decide again'),
   unavailable: refused('wait until enough replicas are up, or ask for a smaller quorum'),

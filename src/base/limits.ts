@@ -21,6 +21,10 @@ export const limits = {
   clockEntriesMax: 10,
   /** Nodes of one cluster. */
   nodesMax: 64,
+  /** Bytes of the name of a host or a zone. */
+  hostNameBytesMax: 64,
+  /** Changes of membership over the life of a cluster. Gossip tells them all at once, so they must fit a message. */
+  membershipChangesMax: 4096,
   /** Threads of the application that may be attached at once. */
   clientsMax: 16,
   /** Partitions of one ring. */

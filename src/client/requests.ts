@@ -10,7 +10,7 @@ import { now } from '../runtime/threads/clock.js'
 
 type Answer = Exclude<
   ClientMessage,
-  { readonly type: 'put-failed' | 'get-failed' | 'scan-failed' | 'audit-failed' }
+  { readonly type: 'put-failed' | 'get-failed' | 'scan-failed' | 'audit-failed' | 'membership-refused' }
 >
 
 interface Open {
@@ -98,6 +98,7 @@ export class Requests {
       case 'put-failed':
       case 'get-failed':
       case 'scan-failed':
+      case 'membership-refused':
         open.reject(error(message.code, reasonOf(message.code, message.details), message.details))
         return
       case 'audit-failed':

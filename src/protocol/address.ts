@@ -9,9 +9,19 @@ import type { NodeId, Partition } from '../base/units.js'
  * supervisor: decides about the lives of nodes. machine: carries that out (threads, or the simulated world).
  * courier: keeps hints on one node, writes for others that are away, and delivers them.
  * mender: has replicas compared, one pair after the other, for ever.
+ * gossip: knows who is a member, and tells the others on other nodes.
  * client: whoever asked; its messages are answers. host: everything on one thread (see runtime/host).
  */
-export type Kind = 'vnode' | 'gateway' | 'supervisor' | 'machine' | 'client' | 'host' | 'courier' | 'mender'
+export type Kind =
+  | 'vnode'
+  | 'gateway'
+  | 'supervisor'
+  | 'machine'
+  | 'client'
+  | 'host'
+  | 'courier'
+  | 'mender'
+  | 'gossip'
 
 export interface Address<K extends Kind = Kind> {
   readonly kind: K

@@ -8,6 +8,7 @@
 import { Packr } from 'msgpackr'
 import { Malformed, Reader, type Writer } from '../base/bytes.js'
 import type { Key } from '../base/units.js'
+import { decodeHistory, encodeHistory } from '../membership/history-codec.js'
 import { ringFromJson, ringToJson } from '../ring/ring.js'
 import type { ClockEntry, Context } from '../versions/object.js'
 import { type Address, type Kind, singleAddress, vnodeAddress } from './address.js'
@@ -23,6 +24,7 @@ const kinds: readonly Kind[] = [
   'host',
   'courier',
   'mender',
+  'gossip',
 ]
 const kindNumber: Readonly<Record<Kind, number>> = {
   vnode: 0,
@@ -33,6 +35,7 @@ const kindNumber: Readonly<Record<Kind, number>> = {
   host: 5,
   courier: 6,
   mender: 7,
+  gossip: 8,
 }
 const levels: readonly Level[] = ['memory', 'os', 'disk']
 const levelNumber: Readonly<Record<Level, number>> = { memory: 0, os: 1, disk: 2 }
@@ -91,6 +94,14 @@ const packedTypes: ReadonlySet<string> = new Set(
     'audit-failed': 1,
     'mend-due': 1,
     'mend-wanted': 1,
+    gossip: 1,
+    'gossip-history': 1,
+    'gossip-due': 1,
+    'change-membership': 1,
+    'membership-changed': 1,
+    'membership-refused': 1,
+    'membership-news': 1,
+    'membership-kept': 1,
     probe: 1,
     probed: 1,
     'nodes-changed': 1,
@@ -137,6 +148,11 @@ export function encodeEnvelope(writer: Writer, envelope: Envelope): void {
       // MessagePack knows no array of 16-bit numbers.
       writeHeader(writer, packed, envelope)
       return writer.raw(packr.pack({ type: message.type, ring: ringToJson(message.ring) }))
+    case 'gossip-history':
+    case 'membership-news':
+      // Its own bytes, which are looked through when they are read.
+      writeHeader(writer, packed, envelope)
+      return writer.raw(packr.pack({ ...message, history: encodeHistory(message.history) }))
     default:
       writeHeader(writer, packed, envelope)
       return writer.raw(packr.pack(message))
@@ -210,8 +226,11 @@ function readPacked(reader: Reader): Message {
   try {
     message = packr.unpack(reader.raw(reader.rest))
     if (message?.type === 'ring-changed') message = { ...message, ring: ringFromJson(message.ring) }
+    else if (message?.type === 'gossip-history' || message?.type === 'membership-news') {
+      message = { ...message, history: decodeHistory(message.history as unknown as Uint8Array) }
+    }
   } catch (error) {
-    throw new Malformed('not MessagePack, or not a ring', { cause: error })
+    throw new Malformed('not MessagePack, or not a ring or a history', { cause: error })
   }
   if (!packedTypes.has(message?.type as string)) throw new Malformed('unknown message')
   return message as Message

@@ -4,6 +4,16 @@
 import type { ErrorCode } from '../base/errors.js'
 import type { Millis, RequestId } from '../base/units.js'
 import type { Address, Kind } from './address.js'
+import type {
+  ChangeMembership,
+  Gossip,
+  GossipDue,
+  GossipHistory,
+  MembershipChanged,
+  MembershipKept,
+  MembershipNews,
+  MembershipRefused,
+} from './gossip.js'
 import type { DropHints, FetchKept, HintsDue, Keep, PauseHints } from './hint.js'
 import type {
   GiveUp,
@@ -51,7 +61,7 @@ import type {
 /** What every actor is told. */
 export type News = NodesChanged | RingChanged
 
-export type HostMessage = News | Probe | Probed
+export type HostMessage = News | Probe | Probed | MembershipNews
 
 export type VnodeMessage =
   | Put
@@ -108,6 +118,13 @@ export type CourierMessage =
   | News
 
 export type MenderMessage = MendDue | MendWanted | Synced | News
+export type GossipMessage =
+  | Gossip
+  | GossipHistory
+  | GossipDue
+  | ChangeMembership
+  | MembershipKept
+  | NodesChanged
 
 export type ClientMessage =
   | PutAnswered
@@ -118,6 +135,8 @@ export type ClientMessage =
   | ScanFailed
   | AuditAnswered
   | AuditFailed
+  | MembershipChanged
+  | MembershipRefused
 
 export type SupervisorMessage = NodeReady | NodeExited | NodeSlow | NodeBrisk | RestartDue
 
@@ -132,6 +151,7 @@ export interface Protocol {
   readonly host: HostMessage
   readonly courier: CourierMessage
   readonly mender: MenderMessage
+  readonly gossip: GossipMessage
 }
 
 export type Message = Protocol[Kind]
@@ -173,6 +193,8 @@ export function refusalOf(message: Message, code: ErrorCode): Message | undefine
       return { type: 'sync-failed', code }
     case 'sync':
       return { type: 'synced', peer: message.peer, report: nothingDone, failure: code }
+    case 'change-membership':
+      return { type: 'membership-refused', code, details: {} }
     default:
       return undefined
   }
@@ -189,6 +211,7 @@ export function asksForAnswer(message: Message): boolean {
     case 'walk':
     case 'tree-ask':
     case 'list-ask':
+    case 'change-membership':
     case 'probe':
       return true
     default:

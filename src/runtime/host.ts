@@ -6,26 +6,21 @@
 // Invariants: messages for the same key keep their order, also when the first must wait for the disk;
 // messages for other keys do not wait; every request that cannot be done is answered.
 
-import type { Actor } from '../actors/actor.js'
 import { courierActor } from '../actors/courier/courier.js'
-import type { CourierState } from '../actors/courier/state.js'
-import { gatewayActor } from '../actors/gateway/gateway.js'
-import type { GatewayState } from '../actors/gateway/state.js'
-import { type MenderState, menderActor } from '../actors/mender/mender.js'
-import { type SupervisorState, supervisorActor } from '../actors/supervisor/supervisor.js'
+import type { MenderState } from '../actors/mender/mender.js'
 import type { VnodeState } from '../actors/vnode/state.js'
 import { vnodeActor } from '../actors/vnode/vnode.js'
 import type { ErrorCode } from '../base/errors.js'
 import { limits } from '../base/limits.js'
-import type { Key, Millis, NodeId, Partition } from '../base/units.js'
+import type { Key, Millis, Partition } from '../base/units.js'
+import type { History } from '../membership/history.js'
 import { Suspicion } from '../membership/suspicion.js'
-import { type Address, singleAddress, vnodeAddress } from '../protocol/address.js'
+import { singleAddress, vnodeAddress } from '../protocol/address.js'
 import {
   asksForAnswer,
   type CourierMessage,
   type Envelope,
   type HostMessage,
-  type MenderMessage,
   type Message,
   type News,
   refusalOf,
@@ -34,6 +29,7 @@ import {
 import type { NodesChanged, RingChanged } from '../protocol/life.js'
 import { hashOf, partitionOf } from '../ring/ring.js'
 import { Aside } from './aside.js'
+import { Cast, type KeptHints } from './cast.js'
 import { Journal } from './journal.js'
 import { Listings } from './listings.js'
 import type { HostPorts } from './ports.js'
@@ -49,17 +45,6 @@ export interface HostCounters {
   replications: number
 }
 
-/** What a node keeps for one other. */
-export interface KeptHints {
-  readonly owner: NodeId
-  readonly count: number
-  readonly bytes: number
-  /** Of the oldest. */
-  readonly ageMs: Millis
-  /** Held back by an operator. */
-  readonly paused: boolean
-}
-
 export class Host {
   readonly counters: HostCounters = { turns: 0, messages: 0, puts: 0, gets: 0, replications: 0 }
   readonly journal: Journal | undefined
@@ -70,10 +55,7 @@ export class Host {
   private readonly walks: Walks | undefined
   private inbox: Envelope[] = []
   private readonly vnodes: (VnodeState | undefined)[] = []
-  private readonly gateway: GatewayState
-  private readonly supervisor: SupervisorState | undefined
-  private readonly courier: CourierState | undefined
-  readonly mender: MenderState | undefined
+  private readonly cast: Cast
   private ring: RingChanged | undefined
   private nodes: NodesChanged | undefined
   private readonly suspicion = new Suspicion()
@@ -99,21 +81,12 @@ export class Host {
     this.aside = storage && new Aside(ports, storage, (key) => this.journal?.isForgotten(key) ?? false)
     this.turn = new HostTurn(ports, this.timers, this.journal, this.walks, listings)
     this.turn.begin()
-    this.gateway = this.start(gatewayActor, singleAddress('gateway', ports.thread))
-    if (storage !== undefined) this.mender = this.start(menderActor, singleAddress('mender', ports.thread))
-    if (storage !== undefined) this.courier = this.start(courierActor, singleAddress('courier', ports.thread))
-    if (roles.supervisor)
-      this.supervisor = this.start(supervisorActor, singleAddress('supervisor', ports.thread))
+    this.cast = new Cast(ports, this.turn, roles.supervisor)
   }
 
   private knownRing() {
     if (this.ring === undefined) throw new Error('invariant broken: work before the ring is known')
     return this.ring.ring
-  }
-
-  private start<S, M extends Message>(actor: Actor<S, M>, self: Address): S {
-    this.turn.self = self
-    return actor.start(self, this.turn)
   }
 
   /** An envelope for this thread; it is dealt with in the next turn. */
@@ -134,7 +107,7 @@ export class Host {
 
   /** Stale copies that reads led by this thread have mended. */
   get readRepairs(): number {
-    return this.gateway.readRepairs
+    return this.cast.gateway.readRepairs
   }
 
   /** The nodes as the actors of this thread see them: what it was told, and whom it suspects. */
@@ -144,22 +117,22 @@ export class Host {
 
   /** What this node keeps for others. */
   get hints(): readonly KeptHints[] {
-    const { courier } = this
-    if (courier === undefined) return []
-    const at = this.ports.now()
-    return [...courier.owners].map(([owner, { count, bytes, since }]) => ({
-      owner,
-      count,
-      bytes,
-      ageMs: count === 0 ? 0 : Math.round(at - since),
-      paused: courier.paused.has(owner),
-    }))
+    return this.cast.hints(this.ports.now())
   }
 
   /** Hints that were refused, damaged or given up: writes that only a comparison of replicas can bring back. */
   get hintsLost(): number {
-    const { courier } = this
-    return courier === undefined ? 0 : courier.refused + courier.damaged + courier.dropped
+    return this.cast.hintsLost
+  }
+
+  /** What comparing replicas has come to. */
+  get mender(): MenderState | undefined {
+    return this.cast.mender
+  }
+
+  /** Who ever became a member, as far as this node has heard; undefined without gossip. */
+  get history(): History | undefined {
+    return this.cast.membership?.history
   }
 
   /** What this thread was told last about the nodes. */
@@ -229,37 +202,16 @@ export class Host {
 
   private decide(envelope: Envelope): void {
     const { to } = envelope
-    const { turn } = this
-    turn.self = to
-    switch (to.kind) {
-      case 'vnode':
-        this.count(envelope.message)
-        vnodeActor.receive(this.vnode(to.partition), envelope as Envelope<VnodeMessage>, turn)
-        return
-      case 'gateway':
-        gatewayActor.receive(this.gateway, envelope as Parameters<typeof gatewayActor.receive>[1], turn)
-        return
-      case 'supervisor':
-        if (this.supervisor === undefined) return
-        supervisorActor.receive(
-          this.supervisor,
-          envelope as Parameters<typeof supervisorActor.receive>[1],
-          turn,
-        )
-        return
-      case 'courier':
-        if (this.courier === undefined) return
-        courierActor.receive(this.courier, envelope as Envelope<CourierMessage>, turn)
-        return
-      case 'mender':
-        if (this.mender === undefined) return
-        menderActor.receive(this.mender, envelope as Envelope<MenderMessage>, turn)
-        return
-      case 'host':
-        this.answerHost(envelope as Envelope<HostMessage>)
-        return
-      default:
-        this.ports.outside(envelope)
+    if (to.kind === 'vnode') {
+      this.turn.self = to
+      this.count(envelope.message)
+      vnodeActor.receive(this.vnode(to.partition), envelope as Envelope<VnodeMessage>, this.turn)
+    } else if (to.kind === 'host') {
+      this.answerHost(envelope as Envelope<HostMessage>)
+    } else if (to.kind === 'client' || to.kind === 'machine') {
+      this.ports.outside(envelope)
+    } else if (!this.cast.receive(envelope)) {
+      this.refuse(envelope, 'unavailable')
     }
   }
 
@@ -274,7 +226,8 @@ export class Host {
     const known = this.vnodes[partition]
     if (known !== undefined) return known
     const self = vnodeAddress(this.ports.thread, partition)
-    const state = this.start(vnodeActor, self)
+    this.turn.self = self
+    const state = vnodeActor.start(self, this.turn)
     this.vnodes[partition] = state
     const nodes = this.nodes && this.seenFromHere(this.nodes)
     for (const message of [nodes, this.ring]) {
@@ -329,6 +282,8 @@ export class Host {
       if (this.ring === undefined) this.walks?.restore(this.ports.life.volatile, message.ring)
       this.ring = message
       this.tellActors(envelope as Envelope<RingChanged>)
+    } else if (message.type === 'membership-news') {
+      this.cast.membership?.membershipNews(message)
     } else if (message.type === 'probe') {
       this.release({ to: from, from: to, request: 0, deadline: 0, message: { type: 'probed' } })
     }
@@ -339,16 +294,7 @@ export class Host {
     const message = news.message.type === 'nodes-changed' ? this.seenFromHere(news.message) : news.message
     const envelope = { ...news, message }
     const { turn } = this
-    turn.self = this.gateway.self
-    gatewayActor.receive(this.gateway, { ...envelope, to: this.gateway.self }, turn)
-    if (this.courier !== undefined) {
-      turn.self = this.courier.self
-      courierActor.receive(this.courier, { ...envelope, to: this.courier.self }, turn)
-    }
-    if (this.mender !== undefined) {
-      turn.self = this.mender.self
-      menderActor.receive(this.mender, { ...envelope, to: this.mender.self }, turn)
-    }
+    this.cast.tell(envelope)
     for (const state of this.vnodes) {
       if (state === undefined) continue
       turn.self = state.self

@@ -2,6 +2,7 @@
 // way to other threads, memory and store. Nothing in runtime/ reaches for any of these by itself.
 
 import type { CatchUp } from '../actors/actor.js'
+import type { GossipOptions } from '../actors/gossip/state.js'
 import type { Random } from '../base/random.js'
 import type { Incarnation, Key, Millis, NodeId } from '../base/units.js'
 import type { Envelope } from '../protocol/envelope.js'
@@ -91,4 +92,6 @@ export interface HostPorts {
   readonly storage: HostStorage | undefined
   /** The last batch that each node has reported, by node number: kept for them in case they forget. */
   readonly peers: () => readonly number[]
+  /** Set when membership is told from node to node; left out where the nodes are given once for all. */
+  readonly gossip?: GossipOptions
 }

@@ -7,6 +7,7 @@ import type { Key } from '../../src/base/units.js'
 import { type Address, singleAddress, vnodeAddress } from '../../src/protocol/address.js'
 import type { Envelope, Message } from '../../src/protocol/envelope.js'
 import { createRing } from '../../src/ring/ring.js'
+import { generatedHistory, plan } from '../membership/histories.js'
 
 const u32 = fc.integer({ min: 0, max: 0xffff_ffff })
 const small = fc.integer({ min: 0, max: 255 })
@@ -209,6 +210,18 @@ export const generators: Generators = {
   'hints-due': bare('hints-due'),
   'pause-hints': fc.record({ type: fc.constant('pause-hints'), owner: small, paused: fc.boolean() }),
   'drop-hints': fc.record({ type: fc.constant('drop-hints'), owner: small }),
+  gossip: fc.record({ type: fc.constant('gossip'), digest: text, count: u32 }),
+  'gossip-history': fc.record({ type: fc.constant('gossip-history'), history: generatedHistory }),
+  'gossip-due': bare('gossip-due'),
+  'change-membership': fc.record({ type: fc.constant('change-membership'), changes: plan }),
+  'membership-changed': fc.record({ type: fc.constant('membership-changed'), epoch: u32 }),
+  'membership-refused': failed('membership-refused'),
+  'membership-news': fc.record({
+    type: fc.constant('membership-news'),
+    version: u32,
+    history: generatedHistory,
+  }),
+  'membership-kept': fc.record({ type: fc.constant('membership-kept'), version: u32 }),
   probe: bare('probe'),
   probed: bare('probed'),
   'nodes-changed': fc.record({
@@ -237,7 +250,7 @@ export const generators: Generators = {
 
 export const messageTypes = Object.keys(generators) as Message['type'][]
 
-const singles = ['gateway', 'supervisor', 'machine', 'client', 'host'] as const
+const singles = ['gateway', 'supervisor', 'machine', 'client', 'host', 'courier', 'gossip'] as const
 
 const address: fc.Arbitrary<Address> = fc.oneof(
   fc

@@ -40,7 +40,7 @@ function sendAway(world: World, nodes: readonly NodeId[]): void {
 function hintsOf(world: World): Record<string, number> {
   const kept: Record<string, number> = {}
   for (const { node, host } of world.nodes.values()) {
-    for (const [owner, { count }] of host?.['courier']?.owners ?? [])
+    for (const [owner, { count }] of host?.['cast'].courier?.owners ?? [])
       if (count > 0) kept[`${node}->${owner}`] = count
   }
   return kept
@@ -50,7 +50,9 @@ function hintsOf(world: World): Record<string, number> {
 function drain(world: World): void {
   const done = world.runUntil(
     () =>
-      [...world.nodes.values()].every(({ host }) => host !== undefined && host['courier']?.owners.size === 0),
+      [...world.nodes.values()].every(
+        ({ host }) => host !== undefined && host['cast'].courier?.owners.size === 0,
+      ),
     60_000,
   )
   expect(done, `hints that are left: ${JSON.stringify(hintsOf(world))}`).toBe(true)
@@ -82,7 +84,7 @@ describe('two of the three primaries are down', () => {
     drain(world)
     expect(valuesAtEach(world, key)).toEqual([['w19'], ['w19'], ['w19']])
     expect(copyAt(world, fourth, key)).toBeUndefined()
-    expect(nodeOf(world, third).host?.['courier']?.owners.size).toBe(0)
+    expect(nodeOf(world, third).host?.['cast'].courier?.owners.size).toBe(0)
   })
 
   it('with pw 2 the same puts are refused without effect: it is the sloppy quorum that lets them succeed', () => {
@@ -238,7 +240,7 @@ describe('a node that can keep no more for another', () => {
     sendAway(world, [1])
     mustPut(world, key, 'v0', { w: 3, conflicts: 'last-write-wins' })
     for (const { host } of world.nodes.values()) {
-      const owed = host?.['courier']?.owners.get(1)
+      const owed = host?.['cast'].courier?.owners.get(1)
       if (owed !== undefined) owed.bytes = Number.MAX_SAFE_INTEGER
     }
     return { world, key }

@@ -38,7 +38,7 @@ describe('a link between two nodes is cut', () => {
     const begun = world.now()
     mustPut(world, key, 'v1', { w: 3, conflicts: 'last-write-wins' })
     expect(world.now() - begun).toBeLessThan(10)
-    expect(nodeOf(world, fourth).host?.['courier']?.owners.get(second)?.count).toBe(1)
+    expect(nodeOf(world, fourth).host?.['cast'].courier?.owners.get(second)?.count).toBe(1)
     // The fourth can reach the second, and has no reason to wait.
     world.pass(1_000)
     expect(valuesAtEach(world, key)).toEqual([['v1'], ['v1'], ['v1']])

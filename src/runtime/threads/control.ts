@@ -8,7 +8,7 @@ import { type Endpoint, expose, type Remote, transferHandlers, wrap } from 'coml
 import { type ErrorDetails, isErrorCode, RingspunError } from '../../base/errors.js'
 import type { Millis, NodeId } from '../../base/units.js'
 import type { Meta } from '../../storage/meta.js'
-import type { KeptHints } from '../host.js'
+import type { KeptHints } from '../cast.js'
 
 /** What a node found when it opened its store; see storage/recovery. */
 export interface OpenReport {

@@ -1,0 +1,120 @@
+// The actors of which a thread has one each: gateway on every thread; courier and mender on nodes; gossip where
+// membership is spoken about; the supervisor with whoever opened the cluster. Vnodes are the host's own.
+
+import type { Actor } from '../actors/actor.js'
+import { courierActor } from '../actors/courier/courier.js'
+import type { CourierState } from '../actors/courier/state.js'
+import { gatewayActor } from '../actors/gateway/gateway.js'
+import type { GatewayState } from '../actors/gateway/state.js'
+import { type MenderState, menderActor } from '../actors/mender/mender.js'
+import { type SupervisorState, supervisorActor } from '../actors/supervisor/supervisor.js'
+import type { Millis, NodeId } from '../base/units.js'
+import { singleAddress } from '../protocol/address.js'
+import type {
+  CourierMessage,
+  Envelope,
+  GatewayMessage,
+  GossipMessage,
+  MenderMessage,
+  Message,
+  News,
+  SupervisorMessage,
+} from '../protocol/envelope.js'
+import { Membership } from './membership.js'
+import type { HostPorts } from './ports.js'
+import type { HostTurn } from './turn.js'
+
+/** What a node keeps for one other. */
+export interface KeptHints {
+  readonly owner: NodeId
+  readonly count: number
+  readonly bytes: number
+  /** Of the oldest. */
+  readonly ageMs: Millis
+  /** Held back by an operator. */
+  readonly paused: boolean
+}
+
+export class Cast {
+  readonly gateway: GatewayState
+  readonly supervisor: SupervisorState | undefined
+  readonly courier: CourierState | undefined
+  readonly mender: MenderState | undefined
+  readonly membership: Membership | undefined
+  private readonly turn: HostTurn
+
+  constructor(ports: HostPorts, turn: HostTurn, isSupervisor: boolean) {
+    this.turn = turn
+    const { thread, storage, gossip } = ports
+    const start = <S, M extends Message>(
+      actor: Actor<S, M>,
+      kind: 'gateway' | 'courier' | 'mender' | 'supervisor',
+    ): S => {
+      const self = singleAddress(kind, thread)
+      turn.self = self
+      return actor.start(self, turn)
+    }
+    this.gateway = start(gatewayActor, 'gateway')
+    if (storage !== undefined) this.mender = start(menderActor, 'mender')
+    if (storage !== undefined) this.courier = start(courierActor, 'courier')
+    this.membership = gossip && new Membership(thread, gossip, turn)
+    if (isSupervisor) this.supervisor = start(supervisorActor, 'supervisor')
+  }
+
+  /** False when there is no such actor on this thread. */
+  receive(envelope: Envelope): boolean {
+    const { turn } = this
+    const { to } = envelope
+    turn.self = to
+    switch (to.kind) {
+      case 'gateway':
+        gatewayActor.receive(this.gateway, envelope as Envelope<GatewayMessage>, turn)
+        return true
+      case 'supervisor':
+        if (this.supervisor === undefined) return false
+        supervisorActor.receive(this.supervisor, envelope as Envelope<SupervisorMessage>, turn)
+        return true
+      case 'courier':
+        if (this.courier === undefined) return false
+        courierActor.receive(this.courier, envelope as Envelope<CourierMessage>, turn)
+        return true
+      case 'mender':
+        if (this.mender === undefined) return false
+        menderActor.receive(this.mender, envelope as Envelope<MenderMessage>, turn)
+        return true
+      case 'gossip':
+        if (this.membership === undefined) return false
+        this.membership.receive(envelope as Envelope<GossipMessage>)
+        return true
+      default:
+        return false
+    }
+  }
+
+  /** News for all of them. */
+  tell(news: Envelope<News>): void {
+    for (const state of [this.gateway, this.courier, this.mender]) {
+      if (state !== undefined) this.receive({ ...news, to: state.self })
+    }
+    const { message } = news
+    if (message.type === 'nodes-changed') this.membership?.nodesChanged(news, message)
+  }
+
+  /** What this node keeps for others. */
+  hints(at: Millis): KeptHints[] {
+    const { courier } = this
+    if (courier === undefined) return []
+    const owners = new Set([...courier.owners.keys(), ...courier.paused])
+    return [...owners].map((owner) => {
+      const { count, bytes, since } = courier.owners.get(owner) ?? { count: 0, bytes: 0, since: at }
+      const ageMs = count === 0 ? 0 : Math.round(at - since)
+      return { owner, count, bytes, ageMs, paused: courier.paused.has(owner) }
+    })
+  }
+
+  /** Hints that were refused, damaged or given up: writes that only a comparison of replicas can bring back. */
+  get hintsLost(): number {
+    const { courier } = this
+    return courier === undefined ? 0 : courier.refused + courier.damaged + courier.dropped
+  }
+}
