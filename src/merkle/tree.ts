@@ -12,6 +12,7 @@ import type { Millis } from '../base/units.js'
 
 /** Children of a node. Two levels of them are 1,024 leaves: 8 KiB, and about one message each to compare. */
 export const fanOut = 32
+const fanOutBits = 5
 /** Leaves of a tree, unless a ring has so many partitions that their trees would fill the memory. */
 const leavesMax = fanOut * fanOut
 /** All leaves of a node's trees together. */
@@ -40,8 +41,6 @@ export class VersionTree {
   private readonly words: Uint32Array
   /** Where each level begins, in nodes. */
   private readonly starts: readonly number[]
-  /** Changed since it was last written down. */
-  isDirty = false
   /** When it was last changed, by the clock of whoever changes it. */
   changedAt: Millis = 0
 
@@ -61,9 +60,8 @@ export class VersionTree {
       const word = 2 * ((starts[level] as number) + at)
       words[word] = (words[word] as number) ^ high
       words[word + 1] = (words[word + 1] as number) ^ low
-      at = Math.floor(at / fanOut)
+      at >>>= fanOutBits
     }
-    this.isDirty = true
   }
 
   /** The nodes of a level as words, two each; those under `parent` of the level above, or all of it. */

@@ -19,6 +19,8 @@ export interface Sync {
   readonly mends: boolean
   /** Every object is read, its checksum verified and its signature compared: nothing is taken from the trees. */
   readonly deep: boolean
+  /** It will be done again: what is being written just now need not be looked at. */
+  readonly isRoutine: boolean
 }
 
 export interface SyncReport {

@@ -17,7 +17,6 @@ import { encodeMeta, metaRow } from '../storage/meta.js'
 import { type CommitLevel, objectRow, type RowKey, type Write } from '../storage/store.js'
 import type { Stamp } from '../versions/object.js'
 import type { HostPorts, HostStorage } from './ports.js'
-import type { FlushedObject } from './trees.js'
 
 /** The longest that an unflushed object waits. Longer coalesces more overwrites, and leaves more to repair after kill -9. */
 const flushEveryMs = 2_000
@@ -203,12 +202,12 @@ export class Journal {
     this.forgotten = new Map()
     for (const row of this.forgetting.values()) writes.push({ row, value: undefined })
     const taken: Taken[] = []
-    const objects: FlushedObject[] = []
+    const objects: { key: Key; hash: number }[] = []
     const take = (key: Key, hash: number, view: Uint8Array, token: number) => {
       const value = copyBytes(view)
       writes.push({ row: objectRow(this.partitionOf(hash), key), value })
       taken.push({ key, hash, token })
-      if (!isHintKey(key)) objects.push({ key, hash, value })
+      if (!isHintKey(key)) objects.push({ key, hash })
     }
     for (const [key, hash] of this.wanted) {
       const current = memory.take(key, hash)

@@ -1,10 +1,11 @@
-// The trees of a node: what its objects are, as 64 bits a leaf, partition by partition (Dynamo 4.7). Two of
-// each: `live` is what the node would answer now, `stored` what is in its store, which is what a later life
-// begins with. Every change comes through the turn, every batch through the journal, so both are kept up to
-// date without reading anything again.
+// The trees of a node: what its objects are, as 64 bits a leaf, partition by partition (Dynamo 4.7). Every change
+// comes through the turn, every batch through the journal, so they are kept up to date without reading anything
+// again. A partition has a tree for each number of copies, because two replicas compare only what both shall have,
+// and others for what is kept in memory only, because a later life will not find that.
 //
-// Invariants: live = all objects of the slot, in memory or store; stored = all rows of the store after
-// the last batch. `bases` has the signature that the store holds for exactly the objects that are unflushed.
+// Invariants: a tree is the sum of all objects of its slot, in memory or store. `unflushed` has, for exactly the
+// objects that the store holds otherwise than they are now, what it holds instead: so the trees without these
+// differences are those of the store, which is what a later life begins with.
 //
 // What the trees cannot know (a row that could not be read was overwritten) makes a partition unsound: its
 // rows are read again at the next start, and a comparison with a peer puts right what is live.
@@ -16,40 +17,49 @@ import { leafOf, leavesOf, VersionTree } from '../merkle/tree.js'
 import type { RowKey, Write } from '../storage/store.js'
 import {
   changesRow,
-  encodeChanges,
   encodeLeaves,
   encodeMarker,
   type LeafChange,
+  LeafChanges,
   leavesRow,
   treeMarkerRow,
   unsoundRow,
 } from '../storage/tree-rows.js'
-import { modeOf } from '../versions/object-codec.js'
+import { type Mode, modeOf } from '../versions/object-codec.js'
 
-/** Changes in the rows of batches that start a checkpoint: read at a start, 12 bytes each. */
+/** Changes in the rows of batches that start a checkpoint: read at a start, 14 bytes each. */
 const changesMax = 128 * 1024
 /** Rows of batches that do the same. */
 const rowsMax = 16 * 1024
+/** Marks the slot of what is kept in memory only. */
+const volatileBit = 0x10_0000
 
-export interface FlushedObject {
-  readonly key: Key
-  readonly hash: number
-  readonly value: Uint8Array
+/** An object that the store does not hold as it is now. */
+interface Unflushed {
+  readonly leaf: number
+  /** What the store holds. */
+  slot: number
+  high: number
+  low: number
+  /** What it is now. */
+  newSlot: number
+  newHigh: number
+  newLow: number
 }
 
 export class Trees {
   readonly partitions: number
   readonly leaves: number
-  /** By slot: a partition, and on how many nodes its objects shall be. */
-  private readonly live = new Map<number, VersionTree>()
-  private readonly stored = new Map<number, VersionTree>()
-  private readonly bases = new Map<Key, Signature & { readonly slot: number }>()
-  /** Changes that no written object stands for: deletions since the last batch. */
-  private changes: LeafChange[] = []
+  private readonly trees: (VersionTree | undefined)[][] = []
+  private readonly unflushed = new Map<Key, Unflushed>()
+  /** What the next batch changes in the store, beside the objects that it writes. */
+  private readonly changes = new LeafChanges()
   private readonly unsound = new Set<Partition>()
   private readonly unsoundNew = new Set<Partition>()
   private changeRows: RowKey[] = []
   private changesSince = 0
+  /** Slots that have changed in the store since the last checkpoint. */
+  private readonly stale = new Set<number>()
   private hasMarker = false
   private rewriteAll = false
   private readonly before: Signature = { high: 0, low: 0 }
@@ -60,33 +70,6 @@ export class Trees {
     this.leaves = leavesOf(partitions)
   }
 
-  /** What the node holds of a partition now, of objects that shall be on so many nodes at least. */
-  tree(partition: Partition, copiesMin: number): VersionTree {
-    const trees = this.treesOf(partition, copiesMin)
-    const [only] = trees
-    if (only !== undefined && trees.length === 1) return only
-    const sum = new VersionTree(this.leaves)
-    for (const tree of trees) {
-      sum.add(tree.toWords())
-      sum.changedAt = Math.max(sum.changedAt, tree.changedAt)
-    }
-    return sum
-  }
-
-  /** True when any of them is not empty. */
-  holds(partition: Partition, copiesMin: number): boolean {
-    return this.treesOf(partition, copiesMin).some((tree) => !tree.isEmpty())
-  }
-
-  private treesOf(partition: Partition, copiesMin: number): VersionTree[] {
-    const trees: VersionTree[] = []
-    for (let copies = copiesMin; copies <= limits.copiesMax; copies++) {
-      const tree = this.live.get(slotOf(partition, copies))
-      if (tree !== undefined) trees.push(tree)
-    }
-    return trees
-  }
-
   leafOf(hash: number): number {
     return leafOf(hash, this.partitions, this.leaves)
   }
@@ -95,13 +78,46 @@ export class Trees {
     return Math.floor((hash * this.partitions) / 0x1_0000_0000)
   }
 
-  private treeIn(trees: Map<number, VersionTree>, slot: number): VersionTree {
-    let tree = trees.get(slot)
-    if (tree === undefined) {
-      tree = new VersionTree(this.leaves)
-      trees.set(slot, tree)
+  private treeAt(slot: number): VersionTree {
+    const row = slot >>> 16
+    let trees = this.trees[row]
+    if (trees === undefined) {
+      trees = []
+      this.trees[row] = trees
     }
+    const known = trees[slot & 0xffff]
+    if (known !== undefined) return known
+    const tree = new VersionTree(this.leaves)
+    trees[slot & 0xffff] = tree
     return tree
+  }
+
+  /** Of one partition, of objects that shall be on so many nodes at least. */
+  private treesOf(partition: Partition, copiesMin: number): VersionTree[] {
+    const found: VersionTree[] = []
+    this.trees.forEach((trees, row) => {
+      const tree = trees[partition]
+      if (tree !== undefined && (row & 0xf) + 1 >= copiesMin) found.push(tree)
+    })
+    return found
+  }
+
+  /** What the node holds of a partition now, of objects that shall be on so many nodes at least. */
+  tree(partition: Partition, copiesMin: number): VersionTree {
+    const found = this.treesOf(partition, copiesMin)
+    const [only] = found
+    if (only !== undefined && found.length === 1) return only
+    const sum = new VersionTree(this.leaves)
+    for (const tree of found) {
+      sum.add(tree.toWords())
+      sum.changedAt = Math.max(sum.changedAt, tree.changedAt)
+    }
+    return sum
+  }
+
+  /** True when it holds any such object. */
+  holds(partition: Partition, copiesMin: number): boolean {
+    return this.treesOf(partition, copiesMin).some((tree) => !tree.isEmpty())
   }
 
   // -- changes ------------------------------------------------------------------------------------------
@@ -114,36 +130,54 @@ export class Trees {
     after: Uint8Array | undefined,
     now: Millis,
   ): void {
-    const was = before && modeOf(before)
-    const will = after && modeOf(after)
+    const was = before === undefined ? nothing : modeOf(before)
+    const will = after === undefined ? nothing : modeOf(after)
     const partition = this.partitionOf(hash)
     const leaf = this.leafOf(hash)
-    sign(before, hash, this.before)
-    sign(after, hash, this.after)
-    if (was !== undefined) this.toggleLive(slotOf(partition, was.copies), leaf, this.before, now)
-    if (will !== undefined) this.toggleLive(slotOf(partition, will.copies), leaf, this.after, now)
-    const wasStored = was !== undefined && !was.volatile
-    const slot = slotOf(partition, was?.copies ?? 1)
-    if (will !== undefined && !will.volatile && !this.bases.has(key)) {
-      // What the store has of an object that was kept in memory only until now, nobody knows.
-      if (was?.volatile === true) this.doubt(partition)
-      this.bases.set(key, { slot, high: this.before.high, low: this.before.low })
+    const old = this.before
+    const fresh = this.after
+    sign(before, hash, old)
+    sign(after, hash, fresh)
+    const slot = slotOf(partition, before === undefined ? will : was)
+    const newSlot = slotOf(partition, after === undefined ? was : will)
+    if (slot === newSlot) {
+      this.toggle(slot, leaf, old.high ^ fresh.high, old.low ^ fresh.low, now)
+    } else {
+      this.toggle(slot, leaf, old.high, old.low, now)
+      this.toggle(newSlot, leaf, fresh.high, fresh.low, now)
     }
-    if (will === undefined && wasStored) {
+    const known = this.unflushed.get(key)
+    if (after === undefined) {
       // Its row is deleted with the next batch.
-      const base = this.bases.get(key) ?? { slot, ...this.before }
-      this.bases.delete(key)
-      push(this.changes, base.slot, leaf, base.high, base.low)
+      if (known !== undefined) this.changes.add(known.slot, leaf, known.high, known.low)
+      else if (!was.volatile) this.changes.add(slot, leaf, old.high, old.low)
+      this.unflushed.delete(key)
+    } else if (known !== undefined) {
+      known.newSlot = newSlot
+      known.newHigh = fresh.high
+      known.newLow = fresh.low
+    } else if (!will.volatile || (before !== undefined && !was.volatile)) {
+      // Of what was kept in memory only the store has nothing; of what is from now on it keeps what it has.
+      const { high, low } = was.volatile ? none : old
+      this.unflushed.set(key, {
+        leaf,
+        slot: was.volatile ? newSlot : slot,
+        high,
+        low,
+        newSlot,
+        newHigh: fresh.high,
+        newLow: fresh.low,
+      })
     }
   }
 
-  private toggleLive(slot: number, leaf: number, { high, low }: Signature, now: Millis): void {
-    const tree = this.treeIn(this.live, slot)
+  private toggle(slot: number, leaf: number, high: number, low: number, now: Millis): void {
+    const tree = this.treeAt(slot)
     tree.toggle(leaf, high, low)
     tree.changedAt = now
   }
 
-  /** The stored tree of this partition is not to be trusted any more. */
+  /** What is in the store of this partition is not to be told by its trees any more. */
   doubt(partition: Partition): void {
     if (this.unsound.has(partition)) return
     this.unsound.add(partition)
@@ -163,18 +197,21 @@ export class Trees {
   ): number {
     let corrected = 0
     for (let copies = copiesMin; copies <= limits.copiesMax; copies++) {
-      const slot = slotOf(partition, copies)
-      const tree = this.live.get(slot)
-      if (tree !== undefined && tree.changedAt >= since) continue
-      const words = tree?.toWords()
+      const slot = slotOf(partition, { copies, volatile: false })
+      const inMemory = this.trees[(slot | volatileBit) >>> 16]?.[partition]
+      const stored = this.trees[slot >>> 16]?.[partition]
+      if ((inMemory?.changedAt ?? -1) >= since || (stored?.changedAt ?? -1) >= since) continue
+      const words = stored?.toWords()
+      const others = inMemory?.toWords()
+      const word = (at: number) => (words?.[at] ?? 0) ^ (others?.[at] ?? 0)
       for (const leaf of leaves ?? allLeaves(this.leaves)) {
         const sum = sums.get(sumKey(leaf, copies))
-        const high = ((sum?.high ?? 0) ^ (words?.[2 * leaf] ?? 0)) >>> 0
-        const low = ((sum?.low ?? 0) ^ (words?.[2 * leaf + 1] ?? 0)) >>> 0
+        const high = ((sum?.high ?? 0) ^ word(2 * leaf)) >>> 0
+        const low = ((sum?.low ?? 0) ^ word(2 * leaf + 1)) >>> 0
         if (high === 0 && low === 0) continue
         corrected++
-        this.treeIn(this.live, slot).toggle(leaf, high, low)
-        push(this.changes, slot, leaf, high, low)
+        this.treeAt(slot).toggle(leaf, high, low)
+        this.changes.add(slot, leaf, high, low)
       }
     }
     return corrected
@@ -182,30 +219,30 @@ export class Trees {
 
   // -- the store ----------------------------------------------------------------------------------------
 
-  /** The rows that belong into a batch with these objects. */
-  rowsOf(sequence: number, flushed: readonly FlushedObject[]): Write[] {
+  /** The rows that belong into a batch with these objects, each as it is now. */
+  rowsOf(sequence: number, flushed: readonly { readonly key: Key; readonly hash: number }[]): Write[] {
     const { changes } = this
-    this.changes = []
-    for (const { key, hash, value } of flushed) {
-      const partition = this.partitionOf(hash)
-      const base = this.bases.get(key)
-      this.bases.delete(key)
-      if (base === undefined) {
-        this.doubt(partition)
+    for (const { key, hash } of flushed) {
+      const object = this.unflushed.get(key)
+      if (object === undefined) {
+        this.doubt(this.partitionOf(hash))
         continue
       }
-      sign(value, hash, this.after)
-      const { high, low } = this.after
-      const slot = slotOf(partition, modeOf(value).copies)
-      const leaf = this.leafOf(hash)
-      if (slot === base.slot) {
-        push(changes, slot, leaf, base.high ^ high, base.low ^ low)
-      } else {
-        push(changes, base.slot, leaf, base.high, base.low)
-        push(changes, slot, leaf, high, low)
+      const { leaf, slot, high, low, newSlot, newHigh, newLow } = object
+      const target = newSlot & ~volatileBit
+      if (slot === target) changes.add(slot, leaf, high ^ newHigh, low ^ newLow)
+      else {
+        changes.add(slot, leaf, high, low)
+        changes.add(target, leaf, newHigh, newLow)
+      }
+      if (target === newSlot) this.unflushed.delete(key)
+      else {
+        // Was written once more although it is kept in memory only from now on: it took the place of what was not.
+        object.slot = target
+        object.high = newHigh
+        object.low = newLow
       }
     }
-    for (const { slot, leaf, high, low } of changes) this.treeIn(this.stored, slot).toggle(leaf, high, low)
     const rows: Write[] = []
     if (!this.hasMarker) {
       this.hasMarker = true
@@ -214,37 +251,61 @@ export class Trees {
     for (const partition of this.unsoundNew)
       rows.push({ row: unsoundRow(partition), value: new Uint8Array(1) })
     this.unsoundNew.clear()
-    this.changesSince += changes.length
+    this.changesSince += changes.count
+    changes.eachSlot((slot) => this.stale.add(slot))
     if (this.changesSince > changesMax || this.changeRows.length > rowsMax) this.checkpoint(rows)
-    else if (changes.length > 0) {
+    else if (changes.count > 0) {
       const row = changesRow(sequence)
       this.changeRows.push(row)
-      rows.push({ row, value: encodeChanges(changes) })
+      rows.push({ row, value: changes.encoded() })
     }
+    changes.clear()
     return rows
   }
 
-  /** All trees that changed, as they are with this batch; the rows of single batches are not needed any more. */
+  /** All trees that changed, as the store is with this batch; the rows of single batches are not needed any more. */
   private checkpoint(rows: Write[]): void {
     for (const row of this.changeRows) rows.push({ row, value: undefined })
     this.changeRows = []
     this.changesSince = 0
-    for (const [slot, tree] of this.stored) {
-      if (!(tree.isDirty || this.rewriteAll)) continue
-      tree.isDirty = false
+    if (this.rewriteAll) for (const slot of this.slots()) this.stale.add(slot)
+    this.rewriteAll = false
+    for (const [slot, tree] of this.storedTrees(this.stale)) {
       rows.push({ row: leavesRow(slot), value: encodeLeaves(tree.toWords()) })
     }
-    this.rewriteAll = false
+    this.stale.clear()
+  }
+
+  /** All slots of what goes to the store. */
+  private slots(): number[] {
+    const found: number[] = []
+    this.trees.forEach((trees, row) => {
+      if (row >= volatileBit >>> 16) return
+      trees.forEach((_tree, partition) => void found.push(row * 0x1_0000 + partition))
+    })
+    return found
+  }
+
+  /** The trees of what the store holds, or will with the batch that is being made. */
+  storedTrees(slots: Iterable<number> = this.slots()): Map<number, VersionTree> {
+    const found = new Map<number, VersionTree>()
+    for (const slot of slots) {
+      const tree = new VersionTree(this.leaves)
+      tree.add(this.treeAt(slot).toWords())
+      found.set(slot, tree)
+    }
+    for (const { leaf, slot, high, low, newSlot, newHigh, newLow } of this.unflushed.values()) {
+      found.get(slot)?.toggle(leaf, high, low)
+      found.get(newSlot)?.toggle(leaf, newHigh, newLow)
+    }
+    return found
   }
 
   // -- a new life (trees-restore) -----------------------------------------------------------------------
 
   /** Leaves of a checkpoint. */
   restoreLeaves(slot: number, words: Uint32Array): void {
-    const stored = this.treeIn(this.stored, slot)
-    stored.add(words)
-    stored.isDirty = false
-    this.treeIn(this.live, slot).add(words)
+    this.treeAt(slot).add(words)
   }
 
   /** Changes of a batch after it. */
@@ -252,8 +313,8 @@ export class Trees {
     this.changeRows.push(row)
     this.changesSince += changes.length
     for (const { slot, leaf, high, low } of changes) {
-      this.treeIn(this.stored, slot).toggle(leaf, high, low)
-      this.treeIn(this.live, slot).toggle(leaf, high, low)
+      this.treeAt(slot).toggle(leaf, high, low)
+      this.stale.add(slot)
     }
   }
 
@@ -273,9 +334,11 @@ export class Trees {
   restoreRow(hash: number, value: Uint8Array): void {
     sign(value, hash, this.after)
     const { high, low } = this.after
-    const slot = slotOf(this.partitionOf(hash), modeOf(value).copies)
-    this.treeIn(this.stored, slot).toggle(this.leafOf(hash), high, low)
-    this.treeIn(this.live, slot).toggle(this.leafOf(hash), high, low)
+    this.treeAt(slotOf(this.partitionOf(hash), { ...modeOf(value), volatile: false })).toggle(
+      this.leafOf(hash),
+      high,
+      low,
+    )
   }
 
   /** An object in memory that is not in the store, or not as it is now; `row` is what the store has. */
@@ -284,9 +347,13 @@ export class Trees {
   }
 }
 
-/** A partition, and on how many nodes an object of it shall be. */
-function slotOf(partition: Partition, copies: number): number {
-  return (copies - 1) * 0x1_0000 + partition
+/** Of no object. */
+const nothing: Mode = { volatile: false, copies: 1 }
+const none: Signature = { high: 0, low: 0 }
+
+/** A partition, on how many nodes an object of it shall be, and whether it is kept in memory only. */
+function slotOf(partition: Partition, { copies, volatile }: Mode): number {
+  return ((copies - 1) << 16) | partition | (volatile ? volatileBit : 0)
 }
 
 /** A leaf of one of the trees of a partition. */
@@ -296,8 +363,4 @@ export function sumKey(leaf: number, copies: number): number {
 
 function allLeaves(count: number): Iterable<number> {
   return Array.from({ length: count }, (_, leaf) => leaf)
-}
-
-function push(changes: LeafChange[], slot: number, leaf: number, high: number, low: number): void {
-  if (high !== 0 || low !== 0) changes.push({ slot, leaf, high: high >>> 0, low: low >>> 0 })
 }

@@ -34,6 +34,9 @@ export class HostTurn implements Turn {
   fetched: FetchedRows | undefined
   /** The key that was read last, when memory had it. */
   private found: Key | undefined
+  /** The last read, while nothing was written since. */
+  private readKey: Key | undefined
+  private readBytes: Uint8Array | Error | undefined
   readonly incarnation: Incarnation
   readonly stampFloor: Stamp
   readonly catchUp: Turn['catchUp']
@@ -134,7 +137,9 @@ export class HostTurn implements Turn {
   private bytesOf(key: Key, hash: number): Uint8Array | Error | undefined {
     const view = this.ports.storage?.memory.get(key, hash)
     this.found = view === undefined ? undefined : key
-    return view ?? this.fetched?.get(key)
+    this.readKey = key
+    this.readBytes = view ?? this.fetched?.get(key)
+    return this.readBytes
   }
 
   put(partition: Partition, key: Key, hash: number, object: StoredObject, level: Level): void {
@@ -155,6 +160,7 @@ export class HostTurn implements Turn {
     if (!isHintKey(key)) {
       trees.changed(key, hash, this.before(key, hash), encoded, this.now)
     }
+    this.readKey = undefined
     if (!memory.put(key, hash, encoded, volatile ? 'volatile' : 'dirty')) {
       throw new Error('invariant broken: the object buffer is full of unflushed objects')
     }
@@ -168,7 +174,10 @@ export class HostTurn implements Turn {
   /** The bytes that are replaced. */
   private before(key: Key, hash: number): Uint8Array | undefined {
     const { memory, trees } = this.ports.storage as HostStorage
-    const before = memory.peek(key, hash) ?? this.fetched?.get(key)
+    const isKnown = this.readKey === key
+    const before = isKnown ? this.readBytes : (memory.peek(key, hash) ?? this.fetched?.get(key))
+    this.readKey = undefined
+    this.readBytes = undefined
     if (!(before instanceof Error)) return before
     // What it was nobody can read, so nobody can take it out of the tree.
     trees.doubt(trees.partitionOf(hash))

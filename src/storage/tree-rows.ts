@@ -77,15 +77,44 @@ export function decodeLeaves(bytes: Uint8Array, leaves: number): Uint32Array {
   return words
 }
 
-export function encodeChanges(changes: readonly LeafChange[]): Uint8Array {
-  writer.reset()
-  for (const { slot, leaf, high, low } of changes) {
-    writer.u32(slot)
-    writer.u16(leaf)
-    writer.u32(high)
-    writer.u32(low)
+/** Changes of a batch as they come together: numbers, not objects, because there is one for each write. */
+export class LeafChanges {
+  count = 0
+  /** Slot, leaf, high, low of each. */
+  private words = new Uint32Array(4 * 256)
+
+  add(slot: number, leaf: number, high: number, low: number): void {
+    if (high === 0 && low === 0) return
+    const at = 4 * this.count++
+    if (at === this.words.length) {
+      const grown = new Uint32Array(2 * at)
+      grown.set(this.words)
+      this.words = grown
+    }
+    this.words[at] = slot
+    this.words[at + 1] = leaf
+    this.words[at + 2] = high
+    this.words[at + 3] = low
   }
-  return sealed()
+
+  eachSlot(visit: (slot: number) => void): void {
+    for (let at = 0; at < 4 * this.count; at += 4) visit(this.words[at] as number)
+  }
+
+  clear(): void {
+    this.count = 0
+  }
+
+  encoded(): Uint8Array {
+    writer.reset()
+    for (let at = 0; at < 4 * this.count; at += 4) {
+      writer.u32(this.words[at] as number)
+      writer.u16(this.words[at + 1] as number)
+      writer.u32(this.words[at + 2] as number)
+      writer.u32(this.words[at + 3] as number)
+    }
+    return sealed()
+  }
 }
 
 export function decodeChanges(bytes: Uint8Array): LeafChange[] {

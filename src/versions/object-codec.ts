@@ -163,12 +163,22 @@ export function isVolatileEncoded(bytes: Uint8Array): boolean | undefined {
   return bytes[1] === latestKind ? isVolatileEncoding(bytes[3] as number) : undefined
 }
 
+export interface Mode {
+  /** Kept in memory only. */
+  readonly volatile: boolean
+  /** On how many nodes it shall be. */
+  readonly copies: number
+}
+
+/** By encoding byte. */
+const modes: readonly Mode[] = Array.from({ length: 256 }, (_, encoding) => ({
+  volatile: isVolatileEncoding(encoding),
+  copies: copiesOfEncoding(encoding),
+}))
+
 /** What an encoded object says of itself, without looking at values or checksum; of a damaged one, anything. */
-export function modeOf(bytes: Uint8Array): { readonly volatile: boolean; readonly copies: number } {
-  if (bytes[1] === latestKind) {
-    const encoding = bytes[3] as number
-    return { volatile: isVolatileEncoding(encoding), copies: copiesOfEncoding(encoding) }
-  }
+export function modeOf(bytes: Uint8Array): Mode {
+  if (bytes[1] === latestKind) return modes[bytes[3] as number] as Mode
   let volatile = true
   let copies = 1
   try {

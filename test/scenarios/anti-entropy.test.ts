@@ -8,10 +8,11 @@ import { hashOf } from '../../src/ring/ring.js'
 import { internalKey } from '../../src/sim/client.js'
 import type { World } from '../../src/sim/world.js'
 import { objectRow } from '../../src/storage/store.js'
+import { withMode } from '../../src/versions/mode.js'
+import type { Conflicts, StoredObject } from '../../src/versions/object.js'
 import { encodeObject } from '../../src/versions/object-codec.js'
 import {
   copyAt,
-  mustGet,
   mustPut,
   nodeOf,
   partitionOfKey,
@@ -36,26 +37,28 @@ function filled(seed: number, options: { nodes?: number; mendEveryMs?: number } 
   return world
 }
 
+/** An object as a write would make it, without one. */
+function oneValue(
+  counter: number,
+  text: string,
+  conflicts: Conflicts = 'last-write-wins',
+  copies = 2,
+): StoredObject {
+  const dot = { actor: 77, counter }
+  const encoding = withMode(1, conflicts, false, copies)
+  const value = Buffer.from(text)
+  const sibling = { dot, stamp: 3_500_000_000_000_000 + counter, expires: 0, deleted: false, encoding, value }
+  return { clock: [{ ...dot, time: 1 }], siblings: [sibling] }
+}
+
 /** One replica hears of a write of which nobody else ever will. */
 function plant(world: World, node: number, key: string, value: string): void {
   const internal = internalKey(key)
   const hash = hashOf(world.ring, internal)
-  const donor = startWorld({ seed: world.seed + 1_000, nodes: 1, n: 1 })
-  mustPut(donor, key, value, { w: 1 })
-  const object = encodeObject(mustGet(donor, key, { r: 1 }).object as never, hash)
-  const rehashed = encodeObject(
-    { ...(mustGet(donor, key, { r: 1 }).object as object), encoded: undefined } as never,
-    hash,
-  )
-  const partition = partitionOfKey(world, key)
-  expect(object.length).toBe(rehashed.length)
-  nodeOf(world, node).host?.receive({
-    to: vnodeAddress(node, partition),
-    from: vnodeAddress(node, partition),
-    request: 0,
-    deadline: 0,
-    message: { type: 'replicate', key: internal, hash, object: rehashed, level: 'os' },
-  })
+  const self = vnodeAddress(node, partitionOfKey(world, key))
+  const object = encodeObject(oneValue(1, value, 'siblings', 3), hash)
+  const message = { type: 'replicate', key: internal, hash, object, level: 'os' } as const
+  nodeOf(world, node).host?.receive({ to: self, from: self, request: 0, deadline: 0, message })
   world.wake(nodeOf(world, node))
   settle(world)
 }
@@ -237,5 +240,47 @@ describe('buckets with fewer copies than others', () => {
       expect(holders, key).toEqual(preference(world, key).slice(0, n))
     }
     expectTrueTrees(world)
+  })
+})
+
+describe('one key of very many', () => {
+  const count = Number(process.env['RINGSPUN_TREE_KEYS'] ?? 20_000)
+
+  it(`among ${count} that are equal costs a few messages and one transfer`, { timeout: 600_000 }, () => {
+    const world = startWorld({
+      seed: 8,
+      nodes: 2,
+      n: 2,
+      partitions: 1,
+      memoryBytes: 64 * 1024 * 1024 + count * 400,
+    })
+    const tell = (node: number, key: string, object: Uint8Array, hash: number) => {
+      const self = vnodeAddress(node, 0)
+      const message = { type: 'replicate', key: internalKey(key), hash, object, level: 'os' } as const
+      nodeOf(world, node).host?.receive({ to: self, from: self, request: 0, deadline: 0, message })
+    }
+    for (let i = 0; i < count; i++) {
+      const hash = hashOf(world.ring, internalKey(`k${i}`))
+      const object = encodeObject(oneValue(i + 1, 'same'), hash)
+      tell(1, `k${i}`, object, hash)
+      tell(2, `k${i}`, object, hash)
+      if (i % 500 !== 0) continue
+      for (const node of [1, 2]) world.wake(nodeOf(world, node))
+      world.pass(10)
+    }
+    settle(world, 20_000)
+    expect(audit(world, looking)).toMatchObject({ messages: 2, listed: 0, differing: 0 })
+    const hash = hashOf(world.ring, internalKey('k7'))
+    tell(2, 'k7', encodeObject(oneValue(count + 1, 'newer'), hash), hash)
+    world.wake(nodeOf(world, 2))
+    settle(world)
+    const report = audit(world, mending)
+    expect(report).toMatchObject({ differing: 1, pulled: 1, pushed: 0, keys: [internalKey('k7')] })
+    // Root, two levels, the last again; the keys of one leaf, a thousandth of all, page by page.
+    const pages = Math.ceil((2 * count) / 1024 / 512) + 1
+    expect(report.messages).toBeLessThanOrEqual(2 * (4 + pages))
+    expect(report.listed).toBeLessThan(20 + (3 * count) / 1024)
+    expect(audit(world, looking)).toMatchObject({ messages: 2, listed: 0 })
+    if (count > 100_000) console.log(JSON.stringify(report))
   })
 })

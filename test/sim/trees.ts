@@ -55,10 +55,12 @@ function expectTrueTreesOf(world: World, node: SimNode): void {
     )
     // What is doubted is read again at the next start.
     if ((trees['unsound'] as Set<number>).has(partition)) continue
-    for (const slot of new Set([...trees['stored'].keys(), ...stored['stored'].keys()])) {
+    const kept = trees.storedTrees()
+    const expected = stored.storedTrees()
+    for (const slot of new Set([...kept.keys(), ...expected.keys()])) {
       if (slot % 0x1_0000 !== partition) continue
-      const words = (of: Trees) => of['stored'].get(slot)?.toWords() ?? new Uint32Array(2 * of.leaves)
-      expect(words(trees), `stored tree of ${name}`).toEqual(words(stored))
+      const words = (of: typeof kept) => of.get(slot)?.toWords() ?? new Uint32Array(2 * trees.leaves)
+      expect(words(kept), `stored tree of ${name}`).toEqual(words(expected))
     }
   }
 }

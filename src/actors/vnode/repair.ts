@@ -64,7 +64,7 @@ export function repairDue(state: VnodeState, turn: Turn): void {
   repair.generation = state.nodes[peer]?.generation ?? 0
   if (!repair.isBare) {
     // Ends by itself, in time, with an answer.
-    turn.send(state.self, { type: 'sync', peer, mends: true, deep: false }, repair.request)
+    turn.send(state.self, { type: 'sync', peer, mends: true, deep: false, isRoutine: false }, repair.request)
     return
   }
   turn.after(answerMs, state.self, { type: 'repair-due' })

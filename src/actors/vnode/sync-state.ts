@@ -36,6 +36,8 @@ export interface SyncRun {
   /** Parents of the leaves that were compared last, and those leaves that differed. */
   parents: readonly number[]
   leaves: readonly number[]
+  /** Their hashes at the first look. */
+  first: { readonly mine: readonly number[]; readonly theirs: readonly number[] } | undefined
   /** The page that is compared. */
   after: string
   ownRequest: RequestId

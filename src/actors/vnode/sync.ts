@@ -41,6 +41,7 @@ function begin(state: VnodeState, wanted: SyncWanted, turn: Turn): void {
     settleDue: 0,
     copiesMin: placesOf(state, peer),
     parents: [],
+    first: undefined,
     leaves: [],
     after: '',
     ownRequest: 0,
@@ -95,15 +96,38 @@ export function treeTold(state: VnodeState, envelope: Envelope, message: TreeTol
     return askHashes(state, run, level + 1, found, turn)
   if (run.stage === 'trees') {
     run.stage = 'settling'
+    run.first = { mine, theirs: message.hashes }
     run.parents = parents
     run.settleDue = turn.now + settleMs
     turn.after(settleMs, state.self, { type: 'sync-due' })
     return
   }
+  const { first } = run
+  const leaves =
+    run.wanted.sync.isRoutine && first !== undefined
+      ? atRest(found, parents, first, mine, message.hashes)
+      : found
+  if (leaves.length === 0) return end(state, run, undefined, turn)
   run.stage = 'listing'
-  run.leaves = found
+  run.leaves = leaves
   run.listedSince = turn.now
   askPage(state, run, turn)
+}
+
+/** Of the leaves that differ, those that nobody has written meanwhile. The others come again in the next round. */
+function atRest(
+  leaves: readonly number[],
+  parents: readonly number[],
+  first: NonNullable<SyncRun['first']>,
+  mine: readonly number[],
+  theirs: readonly number[],
+): number[] {
+  return leaves.filter((leaf) => {
+    const at = 2 * (parents.indexOf(Math.floor(leaf / fanOut)) * fanOut + (leaf % fanOut))
+    const isSame = (before: readonly number[], now: readonly number[]) =>
+      before[at] === now[at] && before[at + 1] === now[at + 1]
+    return isSame(first.mine, mine) && isSame(first.theirs, theirs)
+  })
 }
 
 export function syncDue(state: VnodeState, turn: Turn): void {
