@@ -67,8 +67,8 @@ export interface Turn {
     level: Level,
     volatile: boolean,
   ): void
-  /** Forgets the object, in memory at once and in the store with the next batch. */
-  delete(partition: Partition, key: Key, hash: number): void
+  /** Forgets the object, in memory at once and in the store with the next batch. `known`: what it is, when `reads` did not name its key. */
+  delete(partition: Partition, key: Key, hash: number, known?: Uint8Array): void
   /** Writes the stored object through, unchanged: for a copy that is there but must become durable. */
   persist(partition: Partition, key: Key, hash: number, level: Level): void
   /** True when the node holds so much unflushed that new work must be refused. */

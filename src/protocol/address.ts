@@ -9,6 +9,7 @@ import type { NodeId, Partition } from '../base/units.js'
  * supervisor: decides about the lives of nodes. machine: carries that out (threads, or the simulated world).
  * courier: keeps hints on one node, writes for others that are away, and delivers them.
  * mender: has replicas compared, one pair after the other, for ever.
+ * claimant: brings the ring to where it shall be, one in a cluster.
  * gossip: knows who is a member, and tells the others on other nodes.
  * client: whoever asked; its messages are answers. host: everything on one thread (see runtime/host).
  */
@@ -22,6 +23,7 @@ export type Kind =
   | 'courier'
   | 'mender'
   | 'gossip'
+  | 'claimant'
 
 export interface Address<K extends Kind = Kind> {
   readonly kind: K

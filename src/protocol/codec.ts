@@ -25,6 +25,7 @@ const kinds: readonly Kind[] = [
   'courier',
   'mender',
   'gossip',
+  'claimant',
 ]
 const kindNumber: Readonly<Record<Kind, number>> = {
   vnode: 0,
@@ -36,6 +37,7 @@ const kindNumber: Readonly<Record<Kind, number>> = {
   courier: 6,
   mender: 7,
   gossip: 8,
+  claimant: 9,
 }
 const levels: readonly Level[] = ['memory', 'os', 'disk']
 const levelNumber: Readonly<Record<Level, number>> = { memory: 0, os: 1, disk: 2 }
@@ -93,6 +95,21 @@ const packedTypes: ReadonlySet<string> = new Set(
     'audit-answered': 1,
     'audit-failed': 1,
     'mend-due': 1,
+    receive: 1,
+    received: 1,
+    'receive-failed': 1,
+    receiving: 1,
+    give: 1,
+    giving: 1,
+    take: 1,
+    taken: 1,
+    'take-refused': 1,
+    release: 1,
+    'begin-change': 1,
+    'keep-ring': 1,
+    'ring-kept': 1,
+    'claim-due': 1,
+    'relay-due': 1,
     'mend-wanted': 1,
     gossip: 1,
     'gossip-history': 1,
@@ -145,6 +162,7 @@ export function encodeEnvelope(writer: Writer, envelope: Envelope): void {
       if (message.object !== undefined) writer.raw(message.object)
       return
     case 'ring-changed':
+    case 'keep-ring':
       // MessagePack knows no array of 16-bit numbers.
       writeHeader(writer, packed, envelope)
       return writer.raw(packr.pack({ type: message.type, ring: ringToJson(message.ring) }))
@@ -225,7 +243,8 @@ function readPacked(reader: Reader): Message {
   let message: Message | null | undefined
   try {
     message = packr.unpack(reader.raw(reader.rest))
-    if (message?.type === 'ring-changed') message = { ...message, ring: ringFromJson(message.ring) }
+    if (message?.type === 'ring-changed' || message?.type === 'keep-ring')
+      message = { ...message, ring: ringFromJson(message.ring) }
     else if (message?.type === 'gossip-history' || message?.type === 'membership-news') {
       message = { ...message, history: decodeHistory(message.history as unknown as Uint8Array) }
     }

@@ -14,6 +14,23 @@ import type {
   MembershipNews,
   MembershipRefused,
 } from './gossip.js'
+import type {
+  BeginChange,
+  ClaimDue,
+  Give,
+  Giving,
+  KeepRing,
+  Receive,
+  Received,
+  ReceiveFailed,
+  Receiving,
+  RelayDue,
+  Release,
+  RingKept,
+  Take,
+  Taken,
+  TakeRefused,
+} from './handoff.js'
 import type { DropHints, FetchKept, HintsDue, Keep, PauseHints } from './hint.js'
 import type {
   GiveUp,
@@ -63,6 +80,8 @@ export type News = NodesChanged | RingChanged
 
 export type HostMessage = News | Probe | Probed | MembershipNews
 
+export type HandoffMessage = Receive | Giving | Taken | TakeRefused | Give | Take | RelayDue | Release
+
 export type VnodeMessage =
   | Put
   | Replicate
@@ -78,6 +97,7 @@ export type VnodeMessage =
   | Sync
   | Synced
   | SyncDue
+  | HandoffMessage
   | SyncFailed
   | SyncPush
   | TreeAsk
@@ -140,7 +160,9 @@ export type ClientMessage =
 
 export type SupervisorMessage = NodeReady | NodeExited | NodeSlow | NodeBrisk | RestartDue
 
-export type MachineMessage = Spawn | GiveUp
+export type MachineMessage = Spawn | GiveUp | KeepRing
+
+export type ClaimantMessage = BeginChange | RingKept | Received | ReceiveFailed | Receiving | ClaimDue | News
 
 export interface Protocol {
   readonly vnode: VnodeMessage
@@ -151,6 +173,7 @@ export interface Protocol {
   readonly host: HostMessage
   readonly courier: CourierMessage
   readonly mender: MenderMessage
+  readonly claimant: ClaimantMessage
   readonly gossip: GossipMessage
 }
 

@@ -21,6 +21,8 @@ export interface Sync {
   readonly deep: boolean
   /** It will be done again: what is being written just now need not be looked at. */
   readonly isRoutine: boolean
+  /** Only objects that shall be on so many nodes at least; 0: what both shall have by their places. */
+  readonly copiesMin: number
 }
 
 export interface SyncReport {

@@ -13,6 +13,51 @@ import type { Ring } from './ring.js'
 
 type Lists = readonly (readonly NodeId[])[]
 
+/** One place of a preference list that passes from one node to another. */
+export interface Transfer {
+  readonly partition: Partition
+  /** Index in the preference list: what is for more nodes than that has to be there. */
+  readonly place: number
+  readonly giver: NodeId
+  readonly receiver: NodeId
+}
+
+/** Who must receive what before the replicas of this partition are those of afterwards. */
+export function transfersOf(ring: Ring, partition: Partition): Transfer[] {
+  const { change } = ring
+  if (change === undefined || change.moved[partition] === 1) return []
+  const before = preferenceList(ring, partition)
+  const after = listsAfter(ring)[partition] as readonly NodeId[]
+  const transfers: Transfer[] = []
+  for (let place = 0; place < Math.min(change.copies, after.length); place++) {
+    const receiver = after[place] as NodeId
+    const giver = before[place] as NodeId
+    const had = before.indexOf(receiver)
+    // Whoever had an earlier place holds all that this one needs.
+    if (receiver !== giver && (had < 0 || had > place)) transfers.push({ partition, place, giver, receiver })
+  }
+  return transfers
+}
+
+/** The preference list of afterwards. */
+export function preferenceAfter(ring: Ring, partition: Partition): readonly NodeId[] {
+  return ring.change === undefined
+    ? preferenceList(ring, partition)
+    : (listsAfter(ring)[partition] as readonly NodeId[])
+}
+
+const afterByChange = new WeakMap<Uint16Array, Lists>()
+
+function listsAfter(ring: Ring): Lists {
+  const owners = ring.change?.owners ?? ring.owners
+  let lists = afterByChange.get(owners)
+  if (lists === undefined) {
+    lists = makeLists({ partitions: ring.partitions, nodes: ring.nodes, owners })
+    afterByChange.set(owners, lists)
+  }
+  return lists
+}
+
 const listsByRing = new WeakMap<Ring, Lists>()
 // The ring of the last call, which is mostly the ring of this one: a WeakMap costs more than the rest.
 let recentRing: Ring | undefined
@@ -27,7 +72,14 @@ export function preferenceList(ring: Ring, partition: Partition): readonly NodeI
 function recall(ring: Ring): void {
   let lists = listsByRing.get(ring)
   if (lists === undefined) {
+    const { change } = ring
     lists = makeLists(ring)
+    if (change !== undefined) {
+      const after = listsAfter(ring)
+      lists = lists.map((list, partition) =>
+        change.moved[partition] === 1 ? (after[partition] as readonly NodeId[]) : list,
+      )
+    }
     listsByRing.set(ring, lists)
   }
   recentRing = ring
@@ -38,7 +90,7 @@ function recall(ring: Ring): void {
  * Backwards from the last partition: a list is its owner, then the list of the next partition without that
  * owner. Equal lists are one array: a periodic ring has few, and 65,536 arrays of 64 would take 33 MB a thread.
  */
-function makeLists(ring: Ring): Lists {
+function makeLists(ring: Pick<Ring, 'partitions' | 'nodes' | 'owners'>): Lists {
   const lists = new Array<readonly NodeId[]>(ring.partitions)
   const distinct: (readonly NodeId[])[] = []
   const numberByText = new Map<string, number>()
@@ -71,7 +123,7 @@ function makeLists(ring: Ring): Lists {
 }
 
 /** What a walk from the wrap (partition 0) meets: owners in order, then the nodes that own nothing. */
-function listAtWrap(ring: Ring): readonly NodeId[] {
+function listAtWrap(ring: Pick<Ring, 'nodes' | 'owners'>): readonly NodeId[] {
   const seen = new Set<NodeId>(ring.owners)
   for (const node of ring.nodes) seen.add(node)
   return [...seen]

@@ -34,11 +34,26 @@ export interface RingOptions {
 export interface Ring extends RingOptions {
   /** The node of each partition. Never written after the ring is made. */
   readonly owners: Uint16Array
+  /** Set while partitions are on their way to other nodes (Dynamo 4.9). */
+  readonly change: RingChange | undefined
+}
+
+/** Where a ring is going. `nodes` of the ring are all that have a part in it, before or after. */
+export interface RingChange {
+  /** The node of each partition afterwards. */
+  readonly owners: Uint16Array
+  /** 1 for each partition whose replicas are already those of afterwards. */
+  readonly moved: Uint8Array
+  /** How many places of a preference list hold objects: the largest n of any bucket. */
+  readonly copies: number
 }
 
 /** A ring as JSON holds it. */
 export interface RingJson extends RingOptions {
   readonly owners: readonly number[]
+  readonly change?:
+    | { readonly owners: readonly number[]; readonly moved: readonly number[]; readonly copies: number }
+    | undefined
 }
 
 /** Makes a ring with owners planned from nothing. Throws `option-invalid`, or `quorum-invalid` when copies > nodes. */
@@ -52,7 +67,7 @@ export function createRing(options: RingOptions): Ring {
     })
   }
   const nodes = [...options.nodes].sort((a, b) => a - b)
-  return freeze(options, nodes, placeOwners(options.partitions, nodes, options.copies))
+  return freeze(options, nodes, placeOwners(options.partitions, nodes, options.copies), undefined)
 }
 
 /** Where a key lies: 0 <= hash < 2^32. */
@@ -76,6 +91,11 @@ export function ringToJson(ring: Ring): RingJson {
     seed: ring.seed,
     nodes: ring.nodes,
     owners: Array.from(ring.owners),
+    change: ring.change && {
+      owners: Array.from(ring.change.owners),
+      moved: Array.from(ring.change.moved),
+      copies: ring.change.copies,
+    },
   }
 }
 
@@ -92,12 +112,60 @@ export function ringFromJson(json: unknown): Ring {
   if (!Array.isArray(ring.owners) || ring.owners.length !== ring.partitions) {
     throw notARing('owners are not one per partition')
   }
+  checkOwners(ring, ring.owners)
+  const { change } = ring
+  if (change === undefined) return freeze(ring, ring.nodes, Uint16Array.from(ring.owners), undefined)
+  if (typeof change !== 'object' || change === null) throw notARing('its change is not an object')
+  checkOwners(ring, change.owners)
+  const isFlag = (flag: unknown) => flag === 0 || flag === 1
+  if (
+    !Array.isArray(change.moved) ||
+    change.moved.length !== ring.partitions ||
+    !change.moved.every(isFlag)
+  ) {
+    throw notARing('its change does not say what has moved')
+  }
+  if (!isWhole(change.copies, 1, limits.copiesMax)) throw notARing('its change has no number of copies')
+  return freeze(ring, ring.nodes, Uint16Array.from(ring.owners), {
+    owners: Uint16Array.from(change.owners),
+    moved: Uint8Array.from(change.moved),
+    copies: change.copies,
+  })
+}
+
+function checkOwners(ring: RingJson, owners: unknown): void {
+  if (!Array.isArray(owners) || owners.length !== ring.partitions) {
+    throw notARing('owners are not one per partition')
+  }
   const known = new Set(ring.nodes)
   // Array.from, because every() would skip holes.
-  if (!Array.from(ring.owners).every((owner) => known.has(owner))) {
+  if (!Array.from(owners as unknown[]).every((owner) => known.has(owner as NodeId))) {
     throw notARing('an owner is not a node of the ring')
   }
-  return freeze(ring, ring.nodes, Uint16Array.from(ring.owners))
+}
+
+/** The ring on its way to other owners: nothing has moved yet. `copies` is the largest n of any bucket. */
+export function beginChange(ring: Ring, owners: Uint16Array, copies: number): Ring {
+  const nodes = [...new Set([...ring.nodes, ...owners])].sort((a, b) => a - b)
+  const moved = new Uint8Array(ring.partitions)
+  return freeze({ ...ring, epoch: ring.epoch + 1 }, nodes, ring.owners, { owners, moved, copies })
+}
+
+/** The same with these partitions at their new nodes. When all are, the change is over and who is gone is gone. */
+export function withMoved(ring: Ring, partitions: Iterable<Partition>): Ring {
+  const { change } = ring
+  if (change === undefined) return ring
+  const moved = Uint8Array.from(change.moved)
+  for (const partition of partitions) moved[partition] = 1
+  const epoch = ring.epoch + 1
+  if (moved.includes(0)) return freeze({ ...ring, epoch }, ring.nodes, ring.owners, { ...change, moved })
+  const nodes = [...new Set(change.owners)].sort((a, b) => a - b)
+  return freeze(
+    { ...ring, epoch, copies: Math.min(ring.copies, nodes.length) },
+    nodes,
+    change.owners,
+    undefined,
+  )
 }
 
 function notARing(reason: string): RingspunError {
@@ -105,7 +173,12 @@ function notARing(reason: string): RingspunError {
 }
 
 /** One place that makes rings, so that all have the same shape (hidden class) on the hot path. */
-function freeze(options: RingOptions, nodes: readonly NodeId[], owners: Uint16Array): Ring {
+function freeze(
+  options: RingOptions,
+  nodes: readonly NodeId[],
+  owners: Uint16Array,
+  change: RingChange | undefined,
+): Ring {
   return Object.freeze({
     epoch: options.epoch,
     partitions: options.partitions,
@@ -114,6 +187,7 @@ function freeze(options: RingOptions, nodes: readonly NodeId[], owners: Uint16Ar
     seed: Object.freeze<[number, number]>([options.seed[0], options.seed[1]]),
     nodes: Object.freeze([...nodes]),
     owners,
+    change,
   })
 }
 

@@ -2,6 +2,8 @@
 // membership is spoken about; the supervisor with whoever opened the cluster. Vnodes are the host's own.
 
 import type { Actor } from '../actors/actor.js'
+import { claimantActor } from '../actors/claimant/claimant.js'
+import type { ClaimantState } from '../actors/claimant/state.js'
 import { courierActor } from '../actors/courier/courier.js'
 import type { CourierState } from '../actors/courier/state.js'
 import { gatewayActor } from '../actors/gateway/gateway.js'
@@ -11,6 +13,7 @@ import { type SupervisorState, supervisorActor } from '../actors/supervisor/supe
 import type { Millis, NodeId } from '../base/units.js'
 import { singleAddress } from '../protocol/address.js'
 import type {
+  ClaimantMessage,
   CourierMessage,
   Envelope,
   GatewayMessage,
@@ -40,6 +43,7 @@ export class Cast {
   readonly supervisor: SupervisorState | undefined
   readonly courier: CourierState | undefined
   readonly mender: MenderState | undefined
+  readonly claimant: ClaimantState | undefined
   readonly membership: Membership | undefined
   private readonly turn: HostTurn
 
@@ -48,7 +52,7 @@ export class Cast {
     const { thread, storage, gossip } = ports
     const start = <S, M extends Message>(
       actor: Actor<S, M>,
-      kind: 'gateway' | 'courier' | 'mender' | 'supervisor',
+      kind: 'gateway' | 'courier' | 'mender' | 'supervisor' | 'claimant',
     ): S => {
       const self = singleAddress(kind, thread)
       turn.self = self
@@ -59,6 +63,7 @@ export class Cast {
     if (storage !== undefined) this.courier = start(courierActor, 'courier')
     this.membership = gossip && new Membership(thread, gossip, turn)
     if (isSupervisor) this.supervisor = start(supervisorActor, 'supervisor')
+    if (isSupervisor) this.claimant = start(claimantActor, 'claimant')
   }
 
   /** False when there is no such actor on this thread. */
@@ -82,6 +87,10 @@ export class Cast {
         if (this.mender === undefined) return false
         menderActor.receive(this.mender, envelope as Envelope<MenderMessage>, turn)
         return true
+      case 'claimant':
+        if (this.claimant === undefined) return false
+        claimantActor.receive(this.claimant, envelope as Envelope<ClaimantMessage>, turn)
+        return true
       case 'gossip':
         if (this.membership === undefined) return false
         this.membership.receive(envelope as Envelope<GossipMessage>)
@@ -93,7 +102,7 @@ export class Cast {
 
   /** News for all of them. */
   tell(news: Envelope<News>): void {
-    for (const state of [this.gateway, this.courier, this.mender]) {
+    for (const state of [this.gateway, this.courier, this.mender, this.claimant]) {
       if (state !== undefined) this.receive({ ...news, to: state.self })
     }
     const { message } = news

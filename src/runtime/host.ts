@@ -135,6 +135,11 @@ export class Host {
     return this.cast.membership?.history
   }
 
+  /** Of the ring as this thread knows it. */
+  get ringEpoch(): number {
+    return this.ring?.ring.epoch ?? 0
+  }
+
   /** What this thread was told last about the nodes. */
   get view(): NodesChanged | undefined {
     return this.nodes
@@ -279,6 +284,7 @@ export class Host {
       this.nodes = message
       this.tellActors(envelope as Envelope<NodesChanged>)
     } else if (message.type === 'ring-changed') {
+      if (this.ring !== undefined && message.ring.epoch < this.ring.ring.epoch) return
       if (this.ring === undefined) this.walks?.restore(this.ports.life.volatile, message.ring)
       this.ring = message
       this.tellActors(envelope as Envelope<RingChanged>)

@@ -184,10 +184,10 @@ export class HostTurn implements Turn {
     return undefined
   }
 
-  delete(partition: Partition, key: Key, hash: number): void {
+  delete(partition: Partition, key: Key, hash: number, known?: Uint8Array): void {
     const { storage } = this.ports
     if (storage !== undefined && !isHintKey(key)) {
-      storage.trees.changed(key, hash, this.before(key, hash), undefined, this.now)
+      storage.trees.changed(key, hash, known ?? this.before(key, hash), undefined, this.now)
     }
     storage?.memory.remove(key, hash)
     this.fetched?.delete(key)

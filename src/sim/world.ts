@@ -2,6 +2,7 @@
 // clock, a network and disks that are drawn from one seed. Two runs of a seed are the same, event for event.
 // It has the machine's part (beginning and ending nodes) and a client; what happens is in the transcript.
 
+import type { TransferState } from '../actors/claimant/state.js'
 import { Heap } from '../base/heap.js'
 import { seededRandom } from '../base/random.js'
 import type { Millis, NodeId } from '../base/units.js'
@@ -41,12 +42,14 @@ interface Event {
 const beginning: Millis = 1_700_000_000_000
 /** From the wish for a node to its first step. */
 const spawnMs: Millis = 5
+/** What keeping a ring takes. */
+const keepMs: Millis = 2
 /** From a message's arrival to the turn that takes it. */
 const wakeMs: Millis = 0.002
 
 export class World implements SimNodeWorld {
   readonly seed: number
-  readonly ring: Ring
+  ring: Ring
   readonly copies: number
   readonly memoryBytes: number
   readonly sameIncarnation: boolean
@@ -253,6 +256,37 @@ export class World implements SimNodeWorld {
       this.note(describeEnvelope(envelope))
       this.client.answer(envelope)
     } else if (message.type === 'spawn') this.spawn(message.node)
+    else if (message.type === 'keep-ring') {
+      this.ring = message.ring
+      const to = singleAddress('claimant', supervisorThread)
+      const from = singleAddress('machine', supervisorThread)
+      const kept = { type: 'ring-kept', epoch: message.ring.epoch } as const
+      // A disk that takes its time.
+      this.schedule(keepMs, () => this.deliverHere({ to, from, request: 0, deadline: 0, message: kept }))
+    }
+  }
+
+  // -- members ------------------------------------------------------------------------------------------
+
+  /** A new node, with nothing, is begun; it owns nothing until a change says so. */
+  add(node: NodeId): void {
+    this.nodes.set(node, new SimNode(this, node))
+    this.spawn(node)
+    this.runUntil(() => this.nodes.get(node)?.host !== undefined)
+    this.pass(5)
+  }
+
+  /** Brings the ring to these owners, while everything goes on. */
+  change(owners: Uint16Array): void {
+    const to = singleAddress('claimant', supervisorThread)
+    const from = singleAddress('machine', supervisorThread)
+    const message = { type: 'begin-change', owners: Array.from(owners), copies: this.copies } as const
+    this.deliverHere({ to, from, request: 0, deadline: 0, message })
+  }
+
+  /** What the claimant has done of the change that is under way. */
+  get transfers(): readonly TransferState[] {
+    return [...(this.host['cast'].claimant?.transfers.values() ?? [])]
   }
 
   wake(node: SimNode): void {

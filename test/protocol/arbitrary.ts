@@ -66,6 +66,7 @@ const listing = {
   damaged: numbers,
   next,
 }
+const transfer = { partition: small, place: small, objects: u32, bytes: whole }
 const report = fc.record({
   messages: u32,
   listed: u32,
@@ -171,6 +172,7 @@ export const generators: Generators = {
     mends: fc.boolean(),
     deep: fc.boolean(),
     isRoutine: fc.boolean(),
+    copiesMin: small,
   }),
   synced: fc.record({ type: fc.constant('synced'), peer: small, report, failure: optional(code) }),
   'sync-due': bare('sync-due'),
@@ -202,6 +204,26 @@ export const generators: Generators = {
   'audit-answered': fc.record({ type: fc.constant('audit-answered'), report, missing: numbers }),
   'audit-failed': fc.record({ type: fc.constant('audit-failed'), code }),
   'mend-due': bare('mend-due'),
+  receive: fc.record({ type: fc.constant('receive'), place: small, giver: small }),
+  received: fc.record({ type: fc.constant('received'), ...transfer }),
+  'receive-failed': fc.record({
+    type: fc.constant('receive-failed'),
+    partition: small,
+    place: small,
+    code,
+  }),
+  receiving: fc.record({ type: fc.constant('receiving'), ...transfer }),
+  give: fc.record({ type: fc.constant('give'), place: small }),
+  giving: bare('giving'),
+  take: bare('take'),
+  taken: bare('taken'),
+  'take-refused': bare('take-refused'),
+  release: fc.record({ type: fc.constant('release'), copies: small }),
+  'begin-change': fc.record({ type: fc.constant('begin-change'), owners: numbers, copies: small }),
+  'keep-ring': fc.record({ type: fc.constant('keep-ring'), ring: ring.map(plain) }),
+  'ring-kept': fc.record({ type: fc.constant('ring-kept'), epoch: u32 }),
+  'claim-due': bare('claim-due'),
+  'relay-due': bare('relay-due'),
   'mend-wanted': fc.record({ type: fc.constant('mend-wanted'), owner: small }),
   keep: fc.record({
     type: fc.constant('keep'),

@@ -9,6 +9,7 @@ import type { Envelope } from '../../protocol/envelope.js'
 import { keyOfHint } from '../../protocol/hint.js'
 import type { RowsRead } from '../../protocol/walk.js'
 import type { ReplicateFailed } from '../../protocol/write.js'
+import { preferenceList } from '../../ring/preference.js'
 import { hashOf, partitionOf } from '../../ring/ring.js'
 import type { Turn } from '../actor.js'
 import { type CourierState, isHealthy, lost, nextRequest, type Owed, type Round } from './state.js'
@@ -102,8 +103,12 @@ export function rowsRead(state: CourierState, envelope: Envelope, message: RowsR
       state.sent.set(request, sent)
       state.sentByHint.set(hint, sent)
       round.outstanding++
+      // Who has left has an heir: the first that lives of those who shall have it now.
+      const list = preferenceList(ring, partition)
+      const isMember = ring.nodes.includes(owner)
+      const target = isMember ? owner : (list.find((node) => isHealthy(state, node)) ?? owner)
       turn.send(
-        vnodeAddress(owner, partition),
+        vnodeAddress(target, partition),
         { type: 'replicate', key, hash, object, level: 'disk' },
         request,
         turn.now + answerMs,

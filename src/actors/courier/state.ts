@@ -69,8 +69,9 @@ export interface CourierState {
   dropped: number
 }
 
-/** True when what is kept for this node can go to it. */
+/** True when what is kept for this node can go to it, or to others because it is no member any more. */
 export function isHealthy(state: CourierState, node: NodeId): boolean {
+  if (state.ring !== undefined && !state.ring.nodes.includes(node)) return !state.drops.has(node)
   return state.nodes[node]?.state === 'up' && !state.paused.has(node) && !state.drops.has(node)
 }
 

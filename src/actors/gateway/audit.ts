@@ -38,7 +38,11 @@ function askNext(state: GatewayState, pending: PendingAudit, turn: Turn): void {
   if (leader === undefined || peer === undefined) return answer(pending, turn)
   const request = nextRequest(state)
   open(state, request, pending, turn)
-  turn.send(vnodeAddress(leader, partition), { type: 'sync', peer, mends, deep, isRoutine: false }, request)
+  turn.send(
+    vnodeAddress(leader, partition),
+    { type: 'sync', peer, mends, deep, isRoutine: false, copiesMin: 0 },
+    request,
+  )
 }
 
 export function synced(state: GatewayState, envelope: Envelope, message: Synced, turn: Turn): void {

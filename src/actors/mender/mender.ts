@@ -105,7 +105,7 @@ function mendDue(state: MenderState, turn: Turn): void {
   state.lastRequest = state.lastRequest >= 0xffff_ffff ? 1 : state.lastRequest + 1
   state.open = state.lastRequest
   const { partition, peer } = pair
-  const message = { type: 'sync', peer, mends: true, deep: false, isRoutine: true } as const
+  const message = { type: 'sync', peer, mends: true, deep: false, isRoutine: true, copiesMin: 0 } as const
   turn.send(vnodeAddress(state.self.node, partition), message, state.open)
 }
 

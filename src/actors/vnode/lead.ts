@@ -17,6 +17,7 @@ import { encodeObject } from '../../versions/object-codec.js'
 import { liveSiblings } from '../../versions/read.js'
 import { contextAfter } from '../../versions/write.js'
 import type { Turn } from '../actor.js'
+import { passOn } from './give.js'
 import { isHealthy, isUp, nextRequest, type PendingPut, type VnodeState } from './state.js'
 
 /** How often a vnode that has open puts looks for passed deadlines. */
@@ -96,6 +97,7 @@ function noteOwn(
   const { key, hash, dw, level } = pending.envelope.message as Put
   // With dw 0 nobody waits for that one: it goes into the log at once and is fsynced with what comes after.
   turn.put(self.partition, key, hash, object, dw === 0 && level === 'disk' ? 'os' : level)
+  passOn(state, { key, hash, object: pending.encoded }, turn)
   pending.asked.push(self.node)
   pending.places.push(place)
   pending.generations.push(0)

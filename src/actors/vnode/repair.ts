@@ -14,6 +14,8 @@ import type { Walked } from '../../protocol/walk.js'
 import { hashOf } from '../../ring/ring.js'
 import { modeOf } from '../../versions/object-codec.js'
 import type { Turn } from '../actor.js'
+import { relayed } from './give.js'
+import { allFetched, progressed } from './receive.js'
 import { isUp, nextRequest, type Repair, type VnodeState } from './state.js'
 
 /** Pause before a peer that could not answer is asked again. */
@@ -24,6 +26,8 @@ const answerMs = 10_000
 /** Called when the ring is known: nothing to do for a vnode that began whole, or that holds nothing. */
 export function beginRepair(state: VnodeState, turn: Turn): void {
   if (state.complete || state.repair !== undefined || turn.catchUp === undefined) return
+  // What it takes over it has never had.
+  if (state.receiving !== undefined) return
   const primaries = state.preference.slice(0, turn.catchUp.copies)
   const isPrimary = primaries.includes(state.self.node)
   const missing = isPrimary ? primaries.filter((node) => node !== state.self.node) : []
@@ -42,6 +46,7 @@ export function beginRepair(state: VnodeState, turn: Turn): void {
     next: undefined,
     begunAt: turn.now,
     isBare: turn.catchUp.since === 0,
+    place: state.preference.indexOf(state.self.node),
   }
   turn.after(0, state.self, { type: 'repair-due' })
 }
@@ -64,7 +69,12 @@ export function repairDue(state: VnodeState, turn: Turn): void {
   repair.generation = state.nodes[peer]?.generation ?? 0
   if (!repair.isBare) {
     // Ends by itself, in time, with an answer.
-    turn.send(state.self, { type: 'sync', peer, mends: true, deep: false, isRoutine: false }, repair.request)
+    const copiesMin = state.receiving === undefined ? 0 : repair.place + 1
+    turn.send(
+      state.self,
+      { type: 'sync', peer, mends: true, deep: false, isRoutine: false, copiesMin },
+      repair.request,
+    )
     return
   }
   turn.after(answerMs, state.self, { type: 'repair-due' })
@@ -96,13 +106,19 @@ function choosePeer(state: VnodeState, repair: Repair): NodeId | undefined {
 }
 
 export function walked(state: VnodeState, envelope: Envelope, message: Walked, turn: Turn): void {
+  if (relayed(state, envelope, turn)) return
   const repair = state.repair
   if (repair === undefined || envelope.request !== repair.request || state.ring === undefined) return
   if (envelope.from.node === state.self.node) return
   repair.next = message.next
   // A peer may hold what is for fewer nodes than would include this one.
-  const place = state.preference.indexOf(state.self.node)
-  const rows = message.rows.filter((row) => modeOf(row.object).copies > place)
+  const rows = message.rows.filter((row) => modeOf(row.object).copies > repair.place)
+  progressed(
+    state,
+    rows.length,
+    rows.reduce((sum, row) => sum + row.object.length, 0),
+    turn,
+  )
   repair.rows = rows
   repair.outstanding = rows.length
   for (const row of rows) {
@@ -142,7 +158,8 @@ function peerDone(state: VnodeState, repair: Repair, turn: Turn): void {
   repair.after = ''
   if (repair.missing.length > 0) return repairDue(state, turn)
   state.repair = undefined
-  state.complete = true
+  if (state.receiving !== undefined) allFetched(state, turn)
+  else state.complete = true
 }
 
 /** The comparison with a peer that this vnode wanted for itself has come to its end. */
@@ -155,6 +172,7 @@ export function synced(state: VnodeState, message: Synced, turn: Turn): void {
 }
 
 export function walkFailed(state: VnodeState, envelope: Envelope, turn: Turn): void {
+  if (relayed(state, envelope, turn)) return
   const repair = state.repair
   if (repair === undefined || envelope.request !== repair.request) return
   walkFailedNow(state, repair, turn)

@@ -12,13 +12,22 @@ import { conflictsOf, isVolatile } from '../../versions/mode.js'
 import type { StoredObject } from '../../versions/object.js'
 import { decodeObject, isVolatileEncoded, looksWhole, newerOf } from '../../versions/object-codec.js'
 import { type Turn, unreadable } from '../actor.js'
+import { passedOn, passOn, relay, relayed, successor } from './give.js'
 import { askedIndex, hintRefused, noteCopy, settle, stepIn } from './lead.js'
 import { rowStored } from './repair.js'
 import type { VnodeState } from './state.js'
 import { itemRefused, itemStored } from './sync-mend.js'
 
 export function replicate(state: VnodeState, envelope: Envelope, message: Replicate, turn: Turn): void {
-  storeCopy(state.self.partition, message.key, envelope, message, turn)
+  const heir = successor(state)
+  if (heir !== undefined && envelope.from.node !== heir) {
+    // The one who has taken over is asked before anything is answered; and this node stores it all the same.
+    relay(state, envelope, heir, turn)
+    const own = { ...envelope, from: state.self, request: 0 }
+    storeCopy(state.self.partition, message.key, own, message, turn)
+    return
+  }
+  if (storeCopy(state.self.partition, message.key, envelope, message, turn)) passOn(state, message, turn)
 }
 
 /** A copy that comes: of an object, or of one that is kept for another node (a hint, which has its own key). */
@@ -94,6 +103,7 @@ export function replicated(state: VnodeState, envelope: Envelope, message: Repli
     return
   }
   if (itemStored(state, envelope, turn)) return
+  if (passedOn(state, envelope.request, true, turn) || relayed(state, envelope, turn)) return
   const pending = state.puts.get(envelope.request)
   if (pending === undefined) return
   const index = askedIndex(pending, envelope)
@@ -113,6 +123,7 @@ export function replicateFailed(
     return
   }
   if (itemRefused(state, envelope, message.code, turn)) return
+  if (passedOn(state, envelope.request, false, turn) || relayed(state, envelope, turn)) return
   const pending = state.puts.get(envelope.request)
   if (pending === undefined) return
   const index = askedIndex(pending, envelope)

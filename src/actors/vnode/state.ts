@@ -39,6 +39,8 @@ export interface PendingPut {
 export interface Repair {
   /** Everything is asked for, page by page; when not, what differs. */
   isBare: boolean
+  /** Only what is for more nodes than this counts; when taking over a place of another node, that place. */
+  readonly place: number
   /** Peers that have not yet told all they have. */
   readonly missing: NodeId[]
   after: string
@@ -53,6 +55,34 @@ export interface Repair {
   rows: readonly WalkedRow[]
   next: string | undefined
   begunAt: number
+}
+
+/** A place of the preference list that this node takes over (receive.ts). */
+export interface Receiving {
+  readonly place: number
+  /** 0: the node is gone for good, and all others are asked. */
+  readonly giver: NodeId
+  readonly generation: number
+  /** This node has had a later place: it holds a part already. */
+  readonly isHolder: boolean
+  stage: 'clearing' | 'asking' | 'fetching' | 'taking'
+  request: RequestId
+  objects: number
+  bytes: number
+}
+
+/** A place that this node gives to another (give.ts). */
+export interface Gift {
+  readonly receiver: NodeId
+  generation: number
+  readonly place: number
+  stage: 'passing-on' | 'given'
+  /** Writes passed on and not confirmed yet, the instant of the first of them, and those that did not arrive. */
+  outstanding: number
+  oldest: Millis
+  failed: number
+  /** The receiver has asked to take over. */
+  take: Envelope | undefined
 }
 
 export interface VnodeState {
@@ -76,6 +106,13 @@ export interface VnodeState {
   /** The comparison with a peer that is going on, and those that wait for it. */
   run: SyncRun | undefined
   readonly syncsWaiting: SyncWanted[]
+  receiving: Receiving | undefined
+  readonly gifts: Gift[]
+  readonly passed: Map<RequestId, Gift>
+  /** Questions that were handed on to whoever has taken over from this node. */
+  readonly relayed: Map<RequestId, Envelope>
+  /** The page of this partition that is being forgotten, 0 for none. */
+  clearing: RequestId
   sweeping: boolean
 }
 

@@ -10,6 +10,7 @@ import type { Fetched, FetchFailed } from '../../protocol/read.js'
 import type { SyncPush } from '../../protocol/sync.js'
 import { looksWhole } from '../../versions/object-codec.js'
 import { type Turn, unreadable } from '../actor.js'
+import { relayed } from './give.js'
 import { nextRequest, type VnodeState } from './state.js'
 import { end, itemOf } from './sync-run.js'
 import type { SyncItem, SyncRun } from './sync-state.js'
@@ -38,6 +39,7 @@ export function mendNext(state: VnodeState, run: SyncRun, turn: Turn): void {
 }
 
 export function fetched(state: VnodeState, envelope: Envelope, message: Fetched, turn: Turn): void {
+  if (relayed(state, envelope, turn)) return
   const item = itemOf(state, envelope)
   const { run } = state
   if (run === undefined || item?.stage !== 'fetching') return
@@ -51,6 +53,7 @@ export function fetched(state: VnodeState, envelope: Envelope, message: Fetched,
 }
 
 export function fetchFailed(state: VnodeState, envelope: Envelope, message: FetchFailed, turn: Turn): void {
+  if (relayed(state, envelope, turn)) return
   const { run } = state
   const item = itemOf(state, envelope)
   if (run === undefined || item === undefined) return

@@ -39,7 +39,7 @@ function begin(state: VnodeState, wanted: SyncWanted, turn: Turn): void {
     alarmAt: 0,
     stage: deep ? 'listing' : 'trees',
     settleDue: 0,
-    copiesMin: placesOf(state, peer),
+    copiesMin: wanted.sync.copiesMin === 0 ? placesOf(state, peer) : wanted.sync.copiesMin,
     parents: [],
     first: undefined,
     leaves: [],

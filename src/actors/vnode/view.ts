@@ -2,17 +2,28 @@
 // A node that died or began a new life has lost what it was asked; whoever waits for it is told now.
 
 import type { NodesChanged, RingChanged } from '../../protocol/life.js'
-import { preferenceList } from '../../ring/preference.js'
+import { preferenceAfter, preferenceList } from '../../ring/preference.js'
 import type { Turn } from '../actor.js'
+import { receiverChanged } from './give.js'
 import { settle, stepIn } from './lead.js'
+import { abandon, giverChanged } from './receive.js'
 import { beginRepair, repairPeersChanged } from './repair.js'
 import type { VnodeState } from './state.js'
 import { isHealthy, isUp } from './state.js'
 import { syncPeersChanged } from './sync.js'
 
 export function ringChanged(state: VnodeState, message: RingChanged, turn: Turn): void {
-  state.ring = message.ring
-  state.preference = preferenceList(message.ring, state.self.partition)
+  const { ring } = message
+  const { partition, node } = state.self
+  state.ring = ring
+  const isUnderWay = ring.change !== undefined && ring.change.moved[partition] === 0
+  // Who has given its place knows before the others do.
+  const hasGiven = state.gifts.some(({ stage }) => stage === 'given')
+  state.preference =
+    isUnderWay && hasGiven ? preferenceAfter(ring, partition) : preferenceList(ring, partition)
+  const copies = ring.change?.copies ?? ring.copies
+  if (!isUnderWay && state.preference.slice(0, copies).includes(node)) state.gifts.length = 0
+  if (!isUnderWay && state.receiving !== undefined) abandon(state, state.receiving, 'unavailable', turn)
   beginRepair(state, turn)
 }
 
@@ -30,6 +41,8 @@ export function nodesChanged(state: VnodeState, message: NodesChanged, turn: Tur
     }
     settle(state, request, pending, turn)
   }
+  receiverChanged(state)
+  giverChanged(state, turn)
   syncPeersChanged(state, turn)
   repairPeersChanged(state, turn)
 }

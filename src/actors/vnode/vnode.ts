@@ -4,11 +4,13 @@
 import { unreachable } from '../../base/assert.js'
 import type { Key } from '../../base/units.js'
 import type { Address } from '../../protocol/address.js'
-import type { Envelope, VnodeMessage } from '../../protocol/envelope.js'
+import type { Envelope, HandoffMessage, VnodeMessage } from '../../protocol/envelope.js'
 import type { Actor, Turn } from '../actor.js'
 import { fetch } from './fetch.js'
+import { give, relayDue, release, take } from './give.js'
 import { putSweepDue } from './lead.js'
 import { put } from './put.js'
+import { giving, receive, taken, takeRefused } from './receive.js'
 import { repairDue, synced, walked, walkFailed } from './repair.js'
 import { replicate, replicated, replicateFailed } from './replica.js'
 import type { VnodeState } from './state.js'
@@ -38,6 +40,11 @@ export const vnodeActor: Actor<VnodeState, VnodeMessage> = {
       lists: new Map(),
       run: undefined,
       syncsWaiting: [],
+      receiving: undefined,
+      gifts: [],
+      passed: new Map(),
+      relayed: new Map(),
+      clearing: 0,
       sweeping: false,
     }
   },
@@ -108,7 +115,31 @@ export const vnodeActor: Actor<VnodeState, VnodeMessage> = {
       case 'ring-changed':
         return ringChanged(state, message, turn)
       default:
-        return unreachable(message)
+        return handOver(state, envelope, message, turn)
     }
   },
+}
+
+/** What is said when a place of a preference list passes to another node. */
+function handOver(state: VnodeState, envelope: Envelope, message: HandoffMessage, turn: Turn): void {
+  switch (message.type) {
+    case 'receive':
+      return receive(state, envelope, message, turn)
+    case 'giving':
+      return giving(state, envelope, turn)
+    case 'taken':
+      return taken(state, envelope, turn)
+    case 'take-refused':
+      return takeRefused(state, envelope, turn)
+    case 'give':
+      return give(state, envelope, message, turn)
+    case 'take':
+      return take(state, envelope, turn)
+    case 'relay-due':
+      return relayDue(state, turn)
+    case 'release':
+      return release(state, message, turn)
+    default:
+      return unreachable(message)
+  }
 }

@@ -6,9 +6,14 @@ import type { Address } from '../../protocol/address.js'
 import type { Envelope } from '../../protocol/envelope.js'
 import type { RowsRead, Walk } from '../../protocol/walk.js'
 import type { Turn } from '../actor.js'
+import { clearPage } from './clear.js'
+import { relay, successor } from './give.js'
+import { cleared } from './receive.js'
 import { nextRequest, type VnodeState } from './state.js'
 
 export function walk(state: VnodeState, envelope: Envelope, message: Walk, turn: Turn): void {
+  const heir = successor(state)
+  if (heir !== undefined && envelope.from.node !== heir) return relay(state, envelope, heir, turn)
   const request = nextRequest(state)
   state.walks.set(request, envelope as Envelope<Walk>)
   turn.walk({
@@ -24,8 +29,10 @@ export function walk(state: VnodeState, envelope: Envelope, message: Walk, turn:
 }
 
 export function rowsRead(state: VnodeState, envelope: Envelope, message: RowsRead, turn: Turn): void {
+  const clearing = clearPage(state, envelope, message, turn)
+  if (clearing === 'end') cleared(state, turn)
   const asked = state.walks.get(envelope.request)
-  if (asked === undefined) return
+  if (clearing !== 'other' || asked === undefined) return
   state.walks.delete(envelope.request)
   const requester = asked.from as Address<'gateway'> | Address<'vnode'>
   if (message.failed) {

@@ -56,6 +56,7 @@ export function beginReporting(
     status.setComplete(node, !host.catchingUp)
     const { counters, journal } = host
     status.setCounter(node, 'loopDelayMs', Math.round(delayMax))
+    status.setCounter(node, 'ringEpoch', host.ringEpoch)
     status.setCounter(node, 'queued', host.queued)
     status.setCounter(node, 'turns', counters.turns)
     status.setCounter(node, 'puts', counters.puts)

@@ -1,0 +1,153 @@
+// Giving a place to another node (Dynamo 4.9). Until the receiver takes over, the giver serves as always and passes
+// on every write. From then on it is a shell: it still stores what comes, but the receiver is asked before anything
+// is answered, because whoever has heard of the new ring speaks to the receiver alone. Those who have not heard
+// notice nothing.
+//
+// Invariant: when `taken` is said, every write that this node has acknowledged for the place is with the receiver.
+
+import type { Millis, NodeId, RequestId } from '../../base/units.js'
+import { type Address, vnodeAddress } from '../../protocol/address.js'
+import type { Envelope, Message, VnodeMessage } from '../../protocol/envelope.js'
+import type { Give as GiveMessage, Release } from '../../protocol/handoff.js'
+import { preferenceAfter } from '../../ring/preference.js'
+import { modeOf } from '../../versions/object-codec.js'
+import type { Turn } from '../actor.js'
+import { clearPartition } from './clear.js'
+import { type Gift, isUp, nextRequest, type VnodeState } from './state.js'
+
+/** What was passed on and is not confirmed by then has not arrived. */
+const confirmMs: Millis = 5_000
+
+export function give(state: VnodeState, envelope: Envelope, message: GiveMessage, turn: Turn): void {
+  const { node } = envelope.from
+  // Who lacks something itself has nothing to give yet: the claimant asks again.
+  if (!state.complete) return
+  const gift: Gift = {
+    receiver: node,
+    generation: state.nodes[node]?.generation ?? 0,
+    place: message.place,
+    stage: 'passing-on',
+    outstanding: 0,
+    oldest: 0,
+    failed: 0,
+    take: undefined,
+  }
+  const known = state.gifts.findIndex((each) => each.receiver === node)
+  if (known < 0) state.gifts.push(gift)
+  else state.gifts[known] = gift
+  turn.send(envelope.from as Address<'vnode'>, { type: 'giving' }, envelope.request)
+}
+
+/** A write was stored here: whoever receives this place gets it too. */
+export function passOn(state: VnodeState, copy: Passed, turn: Turn): void {
+  for (const gift of state.gifts) {
+    if (gift.stage !== 'passing-on' || modeOf(copy.object).copies <= gift.place) continue
+    const request = nextRequest(state)
+    if (gift.outstanding === 0) gift.oldest = turn.now
+    gift.outstanding++
+    state.passed.set(request, gift)
+    const { key, hash, object } = copy
+    const message = { type: 'replicate', key, hash, object, level: 'memory' } as const
+    turn.send(vnodeAddress(gift.receiver, state.self.partition), message, request)
+  }
+}
+
+type Passed = Pick<Extract<VnodeMessage, { readonly type: 'replicate' }>, 'key' | 'hash' | 'object'>
+
+/** The receiver has, or has not, what was passed on; false when the envelope answers something else. */
+export function passedOn(state: VnodeState, request: RequestId, arrived: boolean, turn: Turn): boolean {
+  const gift = state.passed.get(request)
+  if (gift === undefined) return false
+  state.passed.delete(request)
+  gift.outstanding--
+  if (!arrived) gift.failed++
+  settleTake(state, gift, turn)
+  return true
+}
+
+export function take(state: VnodeState, envelope: Envelope, turn: Turn): void {
+  const gift = state.gifts.find((each) => each.receiver === envelope.from.node)
+  if (gift === undefined) {
+    // Another life had promised it.
+    turn.send(envelope.from as Address<'vnode'>, { type: 'take-refused' }, envelope.request)
+    return
+  }
+  if (gift.outstanding > 0 && turn.now > gift.oldest + confirmMs) {
+    gift.failed += gift.outstanding
+    gift.outstanding = 0
+    for (const [request, of] of state.passed) if (of === gift) state.passed.delete(request)
+  }
+  gift.take = envelope
+  settleTake(state, gift, turn)
+}
+
+function settleTake(state: VnodeState, gift: Gift, turn: Turn): void {
+  const { take: asked } = gift
+  if (asked === undefined || gift.outstanding > 0) return
+  gift.take = undefined
+  const receiver = asked.from as Address<'vnode'>
+  if (gift.failed > 0) {
+    gift.failed = 0
+    return turn.send(receiver, { type: 'take-refused' }, asked.request)
+  }
+  gift.stage = 'given'
+  if (state.ring !== undefined) state.preference = preferenceAfter(state.ring, state.self.partition)
+  turn.send(receiver, { type: 'taken' }, asked.request)
+}
+
+/** The node that has taken over from this one, if one has. */
+export function successor(state: VnodeState): NodeId | undefined {
+  const gift = state.gifts.find((each) => each.stage === 'given')
+  return gift !== undefined && isUp(state, gift.receiver) ? gift.receiver : undefined
+}
+
+/** Asks the successor what this node was asked, and answers what it answers. */
+export function relay(state: VnodeState, envelope: Envelope, to: NodeId, turn: Turn): void {
+  const request = nextRequest(state)
+  state.relayed.set(request, envelope)
+  turn.send(
+    vnodeAddress(to, state.self.partition),
+    envelope.message as VnodeMessage,
+    request,
+    envelope.deadline === 0 ? turn.now + confirmMs : envelope.deadline,
+  )
+  turn.after(2 * confirmMs, state.self, { type: 'relay-due' })
+}
+
+/** The successor's answer, for whoever asked this node; false when the envelope answers something else. */
+export function relayed(state: VnodeState, envelope: Envelope, turn: Turn): boolean {
+  const asked = state.relayed.get(envelope.request)
+  if (asked === undefined) return false
+  state.relayed.delete(envelope.request)
+  turn.send(asked.from as Address<'gateway'>, envelope.message as never as Message as never, asked.request)
+  return true
+}
+
+/** Questions that nobody will answer any more; whoever asked has given up long ago. */
+export function relayDue(state: VnodeState, turn: Turn): void {
+  for (const [request, { deadline }] of state.relayed) {
+    if (deadline !== 0 && turn.now > deadline + confirmMs) state.relayed.delete(request)
+    else if (deadline === 0 && state.relayed.size > relayedMax) state.relayed.delete(request)
+  }
+}
+
+const relayedMax = 4096
+
+/** A receiver that has a new life does not remember that it received: this node serves on, it has everything. */
+export function receiverChanged(state: VnodeState): void {
+  for (let at = state.gifts.length - 1; at >= 0; at--) {
+    const gift = state.gifts[at] as Gift
+    if (state.nodes[gift.receiver]?.generation === gift.generation) continue
+    const isOver = state.ring?.change === undefined || state.ring.change.moved[state.self.partition] === 1
+    if (gift.stage === 'given' && isOver) gift.generation = state.nodes[gift.receiver]?.generation ?? 0
+    else state.gifts.splice(at, 1)
+  }
+}
+
+/** This node is no replica of the partition any more, and everybody knows. */
+export function release(state: VnodeState, message: Release, turn: Turn): void {
+  if (state.preference.slice(0, message.copies).includes(state.self.node)) return
+  state.gifts.length = 0
+  state.complete = false
+  clearPartition(state, turn)
+}

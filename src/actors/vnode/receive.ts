@@ -1,0 +1,162 @@
+// Taking over a place of the preference list from another node (Dynamo 4.9): forget what an earlier time here may
+// have left, let the giver confirm that it passes on every write from now on, take all that is there, compare, and
+// take over. Whoever dies meanwhile, it begins again from the start and is not half done.
+//
+// Invariant: `received` is said only when this node holds everything that the giver held, or, when the giver is
+// gone for good, everything that any other replica holds.
+
+import type { ErrorCode } from '../../base/errors.js'
+import type { NodeId } from '../../base/units.js'
+import { singleAddress, supervisorThread, vnodeAddress } from '../../protocol/address.js'
+import type { Envelope } from '../../protocol/envelope.js'
+import type { Receive } from '../../protocol/handoff.js'
+import { preferenceAfter } from '../../ring/preference.js'
+import type { Turn } from '../actor.js'
+import { clearPartition } from './clear.js'
+import { isUp, nextRequest, type Receiving, type VnodeState } from './state.js'
+
+export function receive(state: VnodeState, _envelope: Envelope, message: Receive, turn: Turn): void {
+  const { ring } = state
+  const { place, giver } = message
+  const isBusy = state.repair !== undefined && state.receiving === undefined
+  if (ring?.change === undefined || isBusy) return fail(state, place, 'recovering', turn)
+  state.repair = undefined
+  const { copies } = ring.change
+  const isHolder = state.preference.slice(0, copies).includes(state.self.node)
+  const receiving: Receiving = {
+    place,
+    giver,
+    generation: state.nodes[giver]?.generation ?? 0,
+    isHolder,
+    stage: 'clearing',
+    request: 0,
+    objects: 0,
+    bytes: 0,
+  }
+  state.receiving = receiving
+  if (isHolder) return ask(state, receiving, turn)
+  // What is left of an earlier time may be older than what was forgotten meanwhile.
+  state.complete = false
+  clearPartition(state, turn)
+}
+
+/** Nothing of an earlier time is here any more. */
+export function cleared(state: VnodeState, turn: Turn): void {
+  const { receiving } = state
+  if (receiving?.stage === 'clearing') ask(state, receiving, turn)
+}
+
+function ask(state: VnodeState, receiving: Receiving, turn: Turn): void {
+  const { giver, place } = receiving
+  if (giver === 0) return fetchAll(state, receiving, turn)
+  if (!isUp(state, giver)) return abandon(state, receiving, 'unavailable', turn)
+  receiving.stage = 'asking'
+  receiving.request = nextRequest(state)
+  const message = { type: 'give', place } as const
+  turn.send(vnodeAddress(giver, state.self.partition), message, receiving.request)
+}
+
+export function giving(state: VnodeState, envelope: Envelope, turn: Turn): void {
+  const { receiving } = state
+  if (receiving?.stage !== 'asking' || receiving.request !== envelope.request) return
+  fetchAll(state, receiving, turn)
+}
+
+/** Everything from the giver, then a comparison with it; without a giver, with each of the others. */
+function fetchAll(state: VnodeState, receiving: Receiving, turn: Turn): void {
+  const { giver, place, isHolder } = receiving
+  receiving.stage = 'fetching'
+  const others = state.preference
+    .slice(0, state.ring?.change?.copies ?? 0)
+    .filter((node) => node !== state.self.node && isUp(state, node))
+  const missing: NodeId[] = giver === 0 ? [...others] : [giver]
+  if (missing.length === 0) return abandon(state, receiving, 'unavailable', turn)
+  // After everything has come from the first, what was written meanwhile is compared.
+  if (!isHolder) missing.unshift(missing[0] as NodeId)
+  state.repair = {
+    isBare: !isHolder,
+    place,
+    missing,
+    after: '',
+    request: 0,
+    askedAt: 0,
+    generation: 0,
+    outstanding: 0,
+    rows: [],
+    next: undefined,
+    begunAt: turn.now,
+  }
+  turn.after(0, state.self, { type: 'repair-due' })
+}
+
+/** All is here (repair): the giver stops. */
+export function allFetched(state: VnodeState, turn: Turn): void {
+  const { receiving } = state
+  if (receiving === undefined) return
+  if (receiving.giver === 0) return done(state, receiving, turn)
+  receiving.stage = 'taking'
+  receiving.request = nextRequest(state)
+  turn.send(vnodeAddress(receiving.giver, state.self.partition), { type: 'take' }, receiving.request)
+}
+
+export function taken(state: VnodeState, envelope: Envelope, turn: Turn): void {
+  const { receiving } = state
+  if (receiving?.stage === 'taking' && receiving.request === envelope.request) done(state, receiving, turn)
+}
+
+/** Something that the giver passed on did not come: compare again. */
+export function takeRefused(state: VnodeState, envelope: Envelope, turn: Turn): void {
+  const { receiving } = state
+  if (receiving?.stage !== 'taking' || receiving.request !== envelope.request) return
+  fetchAll(state, { ...receiving, isHolder: true }, turn)
+  receiving.stage = 'fetching'
+}
+
+function done(state: VnodeState, receiving: Receiving, turn: Turn): void {
+  const { partition } = state.self
+  const { place, objects, bytes } = receiving
+  state.receiving = undefined
+  state.complete = true
+  state.repair = undefined
+  if (state.ring !== undefined) state.preference = preferenceAfter(state.ring, partition)
+  const claimant = singleAddress('claimant', supervisorThread)
+  turn.send(claimant, { type: 'received', partition, place, objects, bytes })
+}
+
+export function abandon(state: VnodeState, receiving: Receiving, code: ErrorCode, turn: Turn): void {
+  state.receiving = undefined
+  state.repair = undefined
+  fail(state, receiving.place, code, turn)
+}
+
+function fail(state: VnodeState, place: number, code: ErrorCode, turn: Turn): void {
+  const claimant = singleAddress('claimant', supervisorThread)
+  turn.send(claimant, { type: 'receive-failed', partition: state.self.partition, place, code })
+}
+
+/** Rows have come: whoever looks sees how far it is. */
+export function progressed(state: VnodeState, objects: number, bytes: number, turn: Turn): void {
+  const { receiving } = state
+  if (receiving === undefined) return
+  receiving.objects += objects
+  receiving.bytes += bytes
+  const { partition } = state.self
+  const { place } = receiving
+  const message = {
+    type: 'receiving',
+    partition,
+    place,
+    objects: receiving.objects,
+    bytes: receiving.bytes,
+  } as const
+  turn.send(singleAddress('claimant', supervisorThread), message)
+}
+
+/** The giver has a new life, and does not know any more that it gives: from the start. */
+export function giverChanged(state: VnodeState, turn: Turn): void {
+  const { receiving } = state
+  if (receiving === undefined || receiving.giver === 0) return
+  const { giver, generation } = receiving
+  if (isUp(state, giver) && state.nodes[giver]?.generation === generation) return
+  abandon(state, receiving, 'unavailable', turn)
+}
