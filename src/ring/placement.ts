@@ -92,16 +92,22 @@ export function writeRounds(partitions: number, nodeCount: number, span: number)
  * partitions than `copies`, rows of that length are looked at.
  */
 export function violations(owners: Uint16Array, copies: number): number {
-  const partitions = owners.length
-  const span = Math.min(copies, partitions, new Set(owners).size)
+  return rowsNamingTwice(owners, Math.min(copies, owners.length, new Set(owners).size))
+}
+
+/** The same for rows of `span` labels of any kind: whole numbers below 2^16; one below 0 is none. */
+export function rowsNamingTwice(labels: Uint16Array | Int32Array, span: number): number {
+  const { length } = labels
   const lastSeen = new Int32Array(0x1_0000).fill(-1)
-  // The latest partition whose node came again at or before the end of the row.
+  // The latest place whose label came again at or before the end of the row.
   let repeated = -1
   let count = 0
-  for (let at = 0; at < partitions + span - 1; at++) {
-    const node = owners[at % partitions] as NodeId
-    repeated = Math.max(repeated, lastSeen[node] as number)
-    lastSeen[node] = at
+  for (let at = 0; at < length + span - 1; at++) {
+    const label = labels[at % length] as number
+    if (label >= 0) {
+      repeated = Math.max(repeated, lastSeen[label] as number)
+      lastSeen[label] = at
+    }
     const start = at - span + 1
     if (start >= 0 && repeated >= start) count++
   }
