@@ -1,7 +1,7 @@
 // Dynamo 6.2, strategy 3: the plan of owners against an exhaustive search for better ones.
 
 import { describe, expect, test } from 'vitest'
-import { placeOwners, violations } from '../../src/ring/placement.js'
+import { placeOwners, violations, writeRounds } from '../../src/ring/placement.js'
 
 const nodesOf = (count: number): number[] => Array.from({ length: count }, (_, i) => i + 1)
 
@@ -61,8 +61,24 @@ function shares(owners: Uint16Array, nodes: readonly number[]): number[] {
 }
 
 describe('a plan of owners', () => {
-  test('writes rounds in which the heavier nodes come first', () => {
-    expect([...placeOwners(14, [1, 2, 3, 4], 3)]).toEqual([1, 2, 3, 4, 1, 2, 3, 4, 1, 2, 3, 1, 2, 4])
+  test('is written in rounds in which the heavier nodes come first', () => {
+    const rounds = writeRounds(14, 4, 3)
+    expect([...rounds.owners]).toEqual([0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 0, 1, 3])
+    expect(rounds.starts).toEqual([0, 4, 8, 11, 14])
+  })
+
+  test('keeps the nodes of every round, in an order that changes from round to round', () => {
+    const owners = placeOwners(40, [1, 2, 3, 4, 5, 6, 7, 8], 3)
+    const rounds = Array.from({ length: 5 }, (_, round) => [...owners.subarray(round * 8, round * 8 + 8)])
+    expect(rounds[0]).toEqual([1, 2, 3, 4, 5, 6, 7, 8])
+    for (const round of rounds) expect(round.toSorted()).toEqual(rounds[0])
+    expect(new Set(rounds.map((round) => round.join())).size).toBe(5)
+  })
+
+  test('of a large ring repeats a block, so that few preference lists differ', () => {
+    const owners = placeOwners(8 * 200, nodesOf(8), 3)
+    expect(owners.subarray(512, 1024)).toEqual(owners.subarray(0, 512))
+    expect(violations(owners, 3)).toBe(0)
   })
 
   test('is taken in turn when every node owns the same', () => {
