@@ -6,6 +6,7 @@ export type {
   Bucket,
   BucketOptions,
   BucketProperties,
+  ChangeReport,
   ClusterOptions,
   ClusterStatus,
   Comparison,
@@ -14,17 +15,21 @@ export type {
   Faults,
   GetResult,
   HintReport,
+  JoinOptions,
   KeyInput,
   NodeStatus,
+  Plan,
+  PlanOptions,
   PutOptions,
   ReadOptions,
   RequestOptions,
   RingReport,
   ScanOptions,
   ScanPage,
+  TransferReport,
   WriteOptions,
   WriteResult,
 } from './client/api.js'
-export { Cluster } from './client/cluster.js'
+export { Cluster } from './client/open.js'
 export { version } from './version.js'
 export { checkMerge } from './versions/merge-function.js'

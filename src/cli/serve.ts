@@ -3,7 +3,7 @@
 // with 0; a second signal ends at once, which is safe for everything that was promised (crash-only).
 
 import type { ClusterOptions } from '../client/api.js'
-import { Cluster } from '../client/cluster.js'
+import { Cluster } from '../client/open.js'
 import { startRedisServer } from '../server/redis-server.js'
 import { type Option, oneOf, optionLines, readArguments, wholeNumber } from './arguments.js'
 

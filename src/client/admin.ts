@@ -1,6 +1,7 @@
 // For whoever runs the cluster: replicas compared and mended now, and what is kept for nodes that are away.
 // Comparisons are requests like any other; what a node keeps it is asked by its control.
 
+import type { TransferState } from '../actors/claimant/state.js'
 import { RingspunError } from '../base/errors.js'
 import type { Millis, NodeId } from '../base/units.js'
 import { type AuditAnswered, addReports, nothingDone } from '../protocol/sync.js'
@@ -8,10 +9,20 @@ import { preferenceList } from '../ring/preference.js'
 import type { Ring } from '../ring/ring.js'
 import { now } from '../runtime/threads/clock.js'
 import type { Machine } from '../runtime/threads/machine.js'
-import type { Admin, Comparison, HintReport, RequestOptions, RingReport } from './api.js'
+import type {
+  Admin,
+  ChangeReport,
+  Comparison,
+  HintReport,
+  Plan,
+  PlanOptions,
+  RequestOptions,
+  RingReport,
+} from './api.js'
 import type { ClusterCore } from './core.js'
 import { splitKey } from './keys.js'
-import { checkNames, checkWhole, timeoutOf } from './options.js'
+import type { Membership } from './membership.js'
+import { checkNames, checkNode, timeoutOf } from './options.js'
 import { primaryPartitions } from './status.js'
 
 /** Partitions that are compared at once: it is work for the background. */
@@ -25,14 +36,24 @@ export class LocalAdmin implements Admin {
   private readonly machine: Machine
   private readonly core: ClusterCore
   private readonly ringNow: () => Ring
+  private readonly membership: Membership
+  private readonly transferStates: () => readonly TransferState[]
   /** The largest n of any bucket. */
   private readonly copies: () => number
   private readonly paused = new Set<NodeId>()
 
-  constructor(machine: Machine, core: ClusterCore, ringNow: () => Ring, copies: () => number) {
+  constructor(
+    machine: Machine,
+    core: ClusterCore,
+    membership: Membership,
+    copies: () => number,
+    transferStates: () => readonly TransferState[],
+  ) {
+    this.membership = membership
+    this.transferStates = transferStates
     this.machine = machine
     this.core = core
-    this.ringNow = ringNow
+    this.ringNow = () => membership.ring
     this.copies = copies
   }
 
@@ -52,6 +73,42 @@ export class LocalAdmin implements Admin {
       preferences: Array.from({ length: partitions }, (_, partition) =>
         preferenceList(this.ringNow(), partition),
       ),
+    }
+  }
+
+  plan(options: PlanOptions): Plan {
+    return this.membership.plan(options)
+  }
+
+  commit(): Promise<Plan> {
+    return this.membership.commit()
+  }
+
+  transfers(): ChangeReport {
+    const { change, partitions } = this.ringNow()
+    const all = this.transferStates()
+    const at = now()
+    const bytes = all.reduce((sum, each) => sum + each.bytes, 0)
+    const begun = Math.min(at, ...all.filter(({ begunAt }) => begunAt > 0).map(({ begunAt }) => begunAt))
+    const isDone = ({ stage }: TransferState) => stage === 'done'
+    const done = all.filter(isDone).length
+    const spentMs = at - begun
+    const left = all.length - done
+    return {
+      isChanging: change !== undefined,
+      partitions,
+      moved: change === undefined ? partitions : change.moved.reduce((sum, each) => sum + each, 0),
+      bytes,
+      bytesPerSecond: spentMs > 0 ? Math.round((bytes * 1000) / spentMs) : 0,
+      etaMs: done > 0 ? Math.round((spentMs * left) / done) : undefined,
+      transfers: all.map(({ transfer, stage, objects, bytes: size, tries, reason }) => ({
+        ...transfer,
+        stage,
+        objects,
+        bytes: size,
+        tries,
+        reason: stage === 'waiting' ? reason : '',
+      })),
     }
   }
 
@@ -156,6 +213,6 @@ export class LocalAdmin implements Admin {
   }
 
   private check(node: NodeId): NodeId {
-    return checkWhole('node', node, 1, this.nodes.length)
+    return checkNode('node', node, this.nodes)
   }
 }

@@ -285,9 +285,82 @@ export interface RingReport {
   readonly preferences: readonly (readonly NodeId[])[]
 }
 
+export interface JoinOptions {
+  /** Share of the ring relative to the others, 0.001 to 1,000. Default 1. */
+  readonly weight?: number
+  /** What fails with the node: replicas are spread over hosts first, then zones. */
+  readonly host?: string
+  readonly zone?: string
+}
+
+export interface PlanOptions {
+  /** So many new nodes, or new nodes with these properties. */
+  readonly join?: number | readonly JoinOptions[]
+  readonly leave?: readonly NodeId[]
+  /** The node leaves and a new one takes exactly its places: also for one that is dead. */
+  readonly replace?: readonly ({ readonly node: NodeId } & JoinOptions)[]
+  readonly weight?: readonly { readonly node: NodeId; readonly weight: number }[]
+}
+
+/** What a change of members would do. */
+export interface Plan {
+  readonly changes: readonly { readonly kind: string; readonly node: NodeId; readonly successor?: NodeId }[]
+  /** Partitions whose owner differs. */
+  readonly moved: number
+  /** Pairs of partition and node that have to be filled. */
+  readonly replicaMoves: number
+  /** Bytes that move, about. */
+  readonly bytes: number
+  /** Mean over maximum of partitions by weight: 1 is even. */
+  readonly balanceBefore: number
+  readonly balanceAfter: number
+  /** Rows of n partitions that name a node (host, zone) twice. */
+  readonly violationsBefore: Readonly<Record<'nodes' | 'hosts' | 'zones', number>>
+  readonly violationsAfter: Readonly<Record<'nodes' | 'hosts' | 'zones', number>>
+  readonly nodes: readonly {
+    readonly node: NodeId
+    readonly before: number
+    readonly after: number
+    readonly gained: number
+    readonly lost: number
+  }[]
+}
+
+export interface TransferReport {
+  readonly partition: number
+  readonly place: number
+  readonly giver: NodeId
+  readonly receiver: NodeId
+  readonly stage: 'waiting' | 'running' | 'done'
+  readonly objects: number
+  readonly bytes: number
+  /** How often it was begun. */
+  readonly tries: number
+  /** Why it waits; '' when it does not. */
+  readonly reason: string
+}
+
+export interface ChangeReport {
+  /** False when the ring is where it should be. */
+  readonly isChanging: boolean
+  readonly partitions: number
+  readonly moved: number
+  readonly bytes: number
+  readonly bytesPerSecond: number
+  /** Until all is done at the rate so far; undefined when that cannot be told. */
+  readonly etaMs: Millis | undefined
+  readonly transfers: readonly TransferReport[]
+}
+
 /** For whoever runs the cluster. Nodes are named by their number, from 1. */
 export interface Admin {
   ring(): RingReport
+  /** Plans a change of members and stages it; nothing happens yet. A later plan takes its place. */
+  plan(options: PlanOptions): Plan
+  /** Begins what was planned last. Resolves when new nodes are up and the first parts are on their way. */
+  commit(): Promise<Plan>
+  /** How far the ring is on its way. */
+  transfers(): ChangeReport
   /** Compares all replicas now and mends what differs. `deep`: by reading every object, not by the trees. */
   repair(options?: RequestOptions & { readonly deep?: boolean }): Promise<Comparison>
   /** What is kept for nodes that are away, by keeper and owner. */

@@ -7,17 +7,17 @@ import { limits } from '../base/limits.js'
 import { seededRandom } from '../base/random.js'
 import type { NodeId } from '../base/units.js'
 import { singleAddress, supervisorThread } from '../protocol/address.js'
-import type { Envelope, SupervisorMessage } from '../protocol/envelope.js'
-import { createRing, hashOf, type Ring } from '../ring/ring.js'
+import type { ClaimantMessage, Envelope, SupervisorMessage } from '../protocol/envelope.js'
+import { hashOf, type Ring } from '../ring/ring.js'
 import { Host } from '../runtime/host.js'
 import type { HostPorts } from '../runtime/ports.js'
 import { now, wall } from '../runtime/threads/clock.js'
 import { Links } from '../runtime/threads/links.js'
 import { Loop } from '../runtime/threads/loop.js'
 import { Machine, type MachineEvents } from '../runtime/threads/machine.js'
-import { createSharedState, type SharedState } from '../runtime/threads/shared.js'
+import { createSharedState, type SharedState, type Wire } from '../runtime/threads/shared.js'
 import { Transport } from '../runtime/threads/transport.js'
-import { type DataDirectory, openDataDirectory } from '../storage/data-directory.js'
+import type { DataDirectory } from '../storage/data-directory.js'
 import { objectBytesMaxOf } from '../storage/object-buffer-layout.js'
 import { version } from '../version.js'
 import { LocalAdmin } from './admin.js'
@@ -26,7 +26,6 @@ import type {
   BucketOptions,
   BucketProperties,
   Cluster as ClusterApi,
-  ClusterOptions,
   ClusterStatus,
   Comparison,
   Faults,
@@ -36,7 +35,8 @@ import { ClusterBucket } from './bucket.js'
 import { Buckets } from './buckets.js'
 import type { ClusterCore } from './core.js'
 import { LocalFaults } from './faults.js'
-import { type ClusterSettings, checkBucketOptions, checkClusterOptions } from './options.js'
+import { type Kept, Membership } from './membership.js'
+import { type ClusterSettings, checkBucketOptions } from './options.js'
 import { Requests } from './requests.js'
 import { readStatus } from './status.js'
 
@@ -50,32 +50,42 @@ export class LocalCluster implements ClusterApi {
   readonly faults: Faults
   readonly admin: LocalAdmin
   private readonly settings: ClusterSettings
-  private readonly ring: Ring
+  private readonly membership: Membership
   private readonly directory: DataDirectory | undefined
   private readonly id: string
   private readonly buckets_: Buckets
   private readonly host: Host
   private readonly loop: Loop
   private readonly core: ClusterCore
+  private readonly transport: Transport
   private readonly openedAt = now()
   private closing: Promise<void> | undefined
 
-  constructor(settings: ClusterSettings, directory: DataDirectory | undefined, ring: Ring, id: string) {
+  constructor(settings: ClusterSettings, directory: DataDirectory | undefined, kept: Kept, id: string) {
+    const { ring } = kept
     this.settings = settings
     this.directory = directory
-    this.ring = ring
     this.id = id
     this.buckets_ = new Buckets(settings, directory)
     this.options = publicOptions(settings, ring)
-    const shared = createSharedState(settings.nodes, settings.memory)
+    const shared = createSharedState(ring.nodes, settings.memory)
     // No larger message is ever sent: an answer may carry what n replicas hold, each as much as its buffer takes.
     const copies = Math.min(settings.nodes, limits.copiesMax)
     const messageBytesMax = objectBytesMaxOf(settings.memory) * copies + messageOverheadBytes
     this.machine = this.makeMachine(shared, messageBytesMax)
-    this.faults = new LocalFaults(this.machine, new Links(shared.links), ring.nodes)
+    this.membership = new Membership(kept, {
+      machine: this.machine,
+      directory,
+      copies: () => this.buckets_.copiesMax(),
+      bytes: () => this.status().nodes.reduce((sum, node) => sum + node.bufferBytes, 0),
+      begin: (owners) => this.beginChange(owners),
+      left: (node) => void this.left(node),
+      log: settings.log,
+    })
+    this.faults = new LocalFaults(this.machine, new Links(shared.links), () => this.ring.nodes)
     const generation = this.machine.status.begin(supervisorThread)
     this.machine.status.setState(supervisorThread, 'up')
-    const transport = new Transport(shared, supervisorThread, generation, messageBytesMax)
+    this.transport = new Transport(shared, supervisorThread, generation, messageBytesMax)
     const requests = new Requests(supervisorThread, {
       deliver: (envelope) => this.deliver(envelope),
       gateway: () => this.gateway(),
@@ -91,11 +101,12 @@ export class LocalCluster implements ClusterApi {
     this.admin = new LocalAdmin(
       this.machine,
       this.core,
-      () => this.ring,
+      this.membership,
       () => this.buckets_.copiesMax(),
+      () => this.host.transfers,
     )
-    this.host = new Host(this.ports(transport), { supervisor: true })
-    this.loop = new Loop(shared, supervisorThread, this.host, transport, (error) => {
+    this.host = new Host(this.ports(this.transport), { supervisor: true })
+    this.loop = new Loop(shared, supervisorThread, this.host, this.transport, (error) => {
       settings.log('error', `the client's host stopped: ${error.stack ?? error.message}`)
       requests.close()
     })
@@ -129,7 +140,7 @@ export class LocalCluster implements ClusterApi {
   }
 
   private makeMachine(shared: SharedState, messageBytesMax: number): Machine {
-    const { settings, directory, ring } = this
+    const { settings, directory } = this
     const events: MachineEvents = {
       ready: (node, generation, report) => {
         const text = `node ${node} is up, life ${generation}: ${report.reason}`
@@ -153,14 +164,14 @@ export class LocalCluster implements ClusterApi {
       brisk: (node) => this.tellSupervisor({ type: 'node-brisk', node }),
     }
     const options = {
-      ring,
-      nodes: ring.nodes,
+      ring: () => this.ring,
       copies: () => this.buckets_.copiesMax(),
       nodeDirectory: directory && ((node: NodeId) => directory.nodeDirectory(node)),
       newborn: directory === undefined || directory.created,
       messageBytesMax,
       memoryBytes: settings.memory,
       mendEveryMs,
+      connect: (wire: Wire) => this.transport.connect(wire),
     }
     return new Machine(shared, options, events)
   }
@@ -204,7 +215,40 @@ export class LocalCluster implements ClusterApi {
     else if (message.type === 'give-up') {
       this.machine.giveUp(message.node)
       this.settings.log('error', `node ${message.node} is given up: it failed too often in a row`)
+    } else if (message.type === 'keep-ring') {
+      this.membership.keep(message.ring)
+      this.tell('claimant', { type: 'ring-kept', epoch: message.ring.epoch })
     }
+  }
+
+  /** The ring as it is, or is on its way to be. */
+  private get ring(): Ring {
+    return this.membership.ring
+  }
+
+  keepRing(): void {
+    this.membership.write()
+  }
+
+  private beginChange(owners: Uint16Array): void {
+    const copies = this.buckets_.copiesMax()
+    this.tell('claimant', { type: 'begin-change', owners: Array.from(owners), copies })
+  }
+
+  private tell(kind: 'claimant', message: ClaimantMessage): void {
+    const to = singleAddress(kind, supervisorThread)
+    const from = singleAddress('machine', supervisorThread)
+    this.host.receive({ to, from, request: 0, deadline: 0, message })
+    this.loop.wake()
+  }
+
+  /** A node that has left has nothing to do any more. */
+  private async left(node: NodeId): Promise<void> {
+    const generation = this.machine.status.generation(node)
+    const reason = 'left the cluster'
+    this.tellSupervisor({ type: 'node-exited', node, generation, reason, failure: false })
+    await this.machine.remove(node)
+    this.settings.log('info', `node ${node} has left the cluster`)
   }
 
   /** Begins all nodes; when it fails, nothing is left running. */
@@ -281,6 +325,7 @@ export class LocalCluster implements ClusterApi {
   }
 
   private async shut(): Promise<void> {
+    this.membership.close()
     // Whoever goes on asking must not hold up the end.
     this.core.requests.refuseNew()
     await this.settle()
@@ -321,48 +366,3 @@ function publicOptions(settings: ClusterSettings, ring: Ring): ClusterApi['optio
   const { partitions, hash } = ring
   return { dir, nodes, partitions, hash, memory, valueBytesMax, routing, n, r, w, dw, durability }
 }
-
-async function open(options: ClusterOptions = {}): Promise<LocalCluster> {
-  const asked = checkClusterOptions(options)
-  const wanted = { nodes: options.nodes, partitions: asked.partitions, hash: asked.hash }
-  const directory =
-    asked.dir === undefined ? undefined : openDataDirectory(asked.dir, wanted, version, asked.nodes)
-  try {
-    const identity = directory?.identity
-    // A directory that was made before says how many nodes there are, unless somebody insists.
-    const settings =
-      identity === undefined ? asked : checkClusterOptions({ ...options, nodes: identity.nodes })
-    const { n } = settings.defaults
-    const ring = createRing({
-      epoch: 1,
-      partitions: identity?.partitions ?? settings.partitions ?? partitionsDefault,
-      copies: n,
-      nodes: Array.from({ length: settings.nodes }, (_, index) => index + 1),
-      hash: identity?.hash ?? settings.hash ?? 'halfsip',
-      seed: identity?.seed ?? [randomBytes(4).readUInt32LE(0), randomBytes(4).readUInt32LE(0)],
-    })
-    const cluster = new LocalCluster(
-      settings,
-      directory,
-      ring,
-      identity?.id ?? randomBytes(8).toString('hex'),
-    )
-    await cluster.start()
-    return cluster
-  } catch (error) {
-    directory?.close()
-    throw error
-  }
-}
-
-const partitionsDefault = 256
-
-/**
- * A cluster of nodes on worker threads of this process.
- *
- * @example
- * await using cluster = await Cluster.open({ dir: './data', nodes: 4 })
- * const carts = cluster.bucket<Cart>('carts', { conflicts: 'siblings' })
- */
-export const Cluster: { readonly open: (options?: ClusterOptions) => Promise<ClusterApi> } = { open }
-export type Cluster = ClusterApi

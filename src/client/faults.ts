@@ -7,17 +7,17 @@ import { supervisorThread } from '../protocol/address.js'
 import type { Links } from '../runtime/threads/links.js'
 import type { Machine } from '../runtime/threads/machine.js'
 import type { Faults } from './api.js'
-import { checkWhole } from './options.js'
+import { checkNode, checkWhole } from './options.js'
 
 export class LocalFaults implements Faults {
   private readonly machine: Machine
   private readonly links: Links
-  private readonly nodes: readonly NodeId[]
+  private readonly nodesNow: () => readonly NodeId[]
 
-  constructor(machine: Machine, links: Links, nodes: readonly NodeId[]) {
+  constructor(machine: Machine, links: Links, nodes: () => readonly NodeId[]) {
     this.machine = machine
     this.links = links
-    this.nodes = nodes
+    this.nodesNow = nodes
   }
 
   kill(node: NodeId): void {
@@ -44,7 +44,11 @@ export class LocalFaults implements Faults {
     this.links.heal()
   }
 
+  private get nodes(): readonly NodeId[] {
+    return this.nodesNow()
+  }
+
   private check(name: string, node: NodeId): NodeId {
-    return checkWhole(name, node, 1, this.nodes.length)
+    return checkNode(name, node, this.nodes)
   }
 }

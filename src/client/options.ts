@@ -4,7 +4,7 @@
 import { availableParallelism } from 'node:os'
 import { RingspunError } from '../base/errors.js'
 import { limits } from '../base/limits.js'
-import type { Millis } from '../base/units.js'
+import type { Millis, NodeId } from '../base/units.js'
 import type { BucketOptions, BucketProperties, ClusterOptions, Durability, RequestOptions } from './api.js'
 import { describe } from './keys.js'
 
@@ -27,6 +27,13 @@ export function checkWhole(name: string, value: unknown, min: number, max: numbe
     throw new RingspunError('option-invalid', reason, { option: name, min, max })
   }
   return value
+}
+
+/** A node by its number. */
+export function checkNode(name: string, value: unknown, nodes: readonly NodeId[]): NodeId {
+  if (typeof value === 'number' && nodes.includes(value)) return value
+  const reason = `${name} is the number of a node, ${nodes.join(' ')}, got ${describe(value)}`
+  throw new RingspunError('option-invalid', reason, { option: name })
 }
 
 export function checkOneOf<T extends string>(name: string, value: unknown, choices: readonly T[]): T {

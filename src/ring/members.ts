@@ -8,17 +8,10 @@
 import { assert } from '../base/assert.js'
 import { limits } from '../base/limits.js'
 import type { NodeId } from '../base/units.js'
+import type { Member } from './member.js'
 import { rowsNamingTwice } from './placement.js'
 
-export interface Member {
-  readonly node: NodeId
-  /** Its share compared with that of the others: > 0, 1 is usual. */
-  readonly weight: number
-  /** Nodes of one host fail together. '' is no other's host. */
-  readonly host: string
-  /** Hosts of one zone fail together. '' is no other host's zone. */
-  readonly zone: string
-}
+export type { Member } from './member.js'
 
 /** Members by number: 0 <= member < count. */
 export interface Crew {

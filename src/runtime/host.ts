@@ -6,6 +6,7 @@
 // Invariants: messages for the same key keep their order, also when the first must wait for the disk;
 // messages for other keys do not wait; every request that cannot be done is answered.
 
+import type { TransferState } from '../actors/claimant/state.js'
 import { courierActor } from '../actors/courier/courier.js'
 import type { MenderState } from '../actors/mender/mender.js'
 import type { VnodeState } from '../actors/vnode/state.js'
@@ -123,6 +124,11 @@ export class Host {
   /** Hints that were refused, damaged or given up: writes that only a comparison of replicas can bring back. */
   get hintsLost(): number {
     return this.cast.hintsLost
+  }
+
+  /** What has been done of a ring that changes. */
+  get transfers(): readonly TransferState[] {
+    return [...(this.cast.claimant?.transfers.values() ?? [])]
   }
 
   /** What comparing replicas has come to. */

@@ -286,7 +286,7 @@ export class World implements SimNodeWorld {
 
   /** What the claimant has done of the change that is under way. */
   get transfers(): readonly TransferState[] {
-    return [...(this.host['cast'].claimant?.transfers.values() ?? [])]
+    return this.host.transfers
   }
 
   wake(node: SimNode): void {

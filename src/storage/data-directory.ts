@@ -62,6 +62,8 @@ export interface DataDirectory {
   /** True when this opening made the cluster. */
   readonly created: boolean
   nodeDirectory(node: NodeId): string
+  /** The cluster has so many nodes now. */
+  setNodes(count: number): void
   /** Undefined when the file is not there. */
   readJson(file: string): unknown
   /** On disk, whole, before it returns. */
@@ -99,6 +101,7 @@ function opened(dir: string, identity: ClusterIdentity, created: boolean, lock: 
     identity,
     created,
     nodeDirectory: (node) => nodePath(dir, node),
+    setNodes: (count) => writeJson(dir, identityFile, { ...identity, nodes: count }),
     readJson: (file) => readJson(dir, file),
     writeJson: (file, value) => writeJson(dir, file, value),
     close: () => {

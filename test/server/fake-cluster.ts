@@ -11,6 +11,7 @@ import type {
   Comparison,
   GetResult,
   KeyInput,
+  Plan,
   PutOptions,
   ReadOptions,
   ScanOptions,
@@ -95,6 +96,17 @@ export function fakeCluster({ valueBytesMax = 1024 * 1024 }: FakeOptions = {}): 
     verify: async () => equalComparison,
     admin: {
       repair: async () => equalComparison,
+      plan: () => emptyPlan,
+      commit: async () => emptyPlan,
+      transfers: () => ({
+        isChanging: false,
+        partitions: 256,
+        moved: 256,
+        bytes: 0,
+        bytesPerSecond: 0,
+        etaMs: undefined,
+        transfers: [],
+      }),
       hints: async () => [],
       async pauseHints() {},
       async resumeHints() {},
@@ -106,6 +118,18 @@ export function fakeCluster({ valueBytesMax = 1024 * 1024 }: FakeOptions = {}): 
     async [Symbol.asyncDispose]() {},
   }
   return cluster
+}
+
+const emptyPlan: Plan = {
+  changes: [],
+  moved: 0,
+  replicaMoves: 0,
+  bytes: 0,
+  balanceBefore: 1,
+  balanceAfter: 1,
+  violationsBefore: { nodes: 0, hosts: 0, zones: 0 },
+  violationsAfter: { nodes: 0, hosts: 0, zones: 0 },
+  nodes: [],
 }
 
 const equalComparison: Comparison = {

@@ -9,6 +9,7 @@ import { type ErrorDetails, isErrorCode, RingspunError } from '../../base/errors
 import type { Millis, NodeId } from '../../base/units.js'
 import type { Meta } from '../../storage/meta.js'
 import type { KeptHints } from '../cast.js'
+import type { Wire } from './shared.js'
 
 /** What a node found when it opened its store; see storage/recovery. */
 export interface OpenReport {
@@ -30,6 +31,8 @@ export interface NodeControl {
   begin(peersSaw: number): Promise<BeginReport>
   /** Flushes, fsyncs, closes the store: an orderly end. The thread ends after it. */
   drain(): Promise<void>
+  /** A thread that is new: from here on it can be spoken to. */
+  connect(wire: Wire): Promise<void>
   /** What the node keeps for others. */
   hints(): Promise<readonly KeptHints[]>
   /** Holds hints for a node back, lets them go, or gives them up. */

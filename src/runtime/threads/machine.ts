@@ -8,6 +8,7 @@ import { MessageChannel, type Worker } from 'node:worker_threads'
 import { Piscina } from 'piscina'
 import { RingspunError } from '../../base/errors.js'
 import type { Millis, NodeId } from '../../base/units.js'
+import { supervisorThread } from '../../protocol/address.js'
 import type { Ring } from '../../ring/ring.js'
 import { ringToJson } from '../../ring/ring.js'
 import { removeDirectory } from '../../storage/directories.js'
@@ -17,19 +18,21 @@ import { now } from './clock.js'
 import { type BeginReport, type OpenReport, type RemoteControl, wrapControl } from './control.js'
 import type { NodeTask } from './node-thread.js'
 import { heartbeatMs, slowMs } from './reporting.js'
-import type { SharedState } from './shared.js'
+import { addNode, type SharedState, type Wire, wireBetween } from './shared.js'
 
 /** The longest that opening a store may take: RocksDB replays its log at about 2 microseconds a record. */
 const openMsMax: Millis = 120_000
 const drainMsMax: Millis = 60_000
 
 export interface MachineOptions {
-  readonly ring: Ring
-  readonly nodes: readonly NodeId[]
+  /** As it is when a life begins. */
+  readonly ring: () => Ring
   readonly copies: () => number
   readonly nodeDirectory: ((node: NodeId) => string) | undefined
   readonly newborn: boolean
   readonly messageBytesMax: number
+  /** A node is new: this thread can speak to it from here on. */
+  readonly connect: (wire: Wire) => void
   /** Pause of each node between two comparisons of replicas. */
   readonly mendEveryMs: Millis
   /** Of each node, for objects. */
@@ -66,6 +69,8 @@ export class Machine {
   private readonly watch: NodeJS.Timeout
   /** Nodes whose next life begins with nothing. */
   private readonly wiped = new Set<NodeId>()
+  /** Nodes that were added while this process ran. */
+  private readonly joined = new Set<NodeId>()
   private closing = false
 
   constructor(shared: SharedState, options: MachineOptions, events: MachineEvents) {
@@ -79,7 +84,7 @@ export class Machine {
 
   /** Begins all nodes: every store is opened before any of them takes up work, so that each can be told what the others remember of it. */
   async openAll(): Promise<void> {
-    const { nodes } = this.options
+    const { nodes } = this.options.ring()
     const reports = await Promise.all(nodes.map((node) => this.openNode(node)))
     const begun = nodes.map((node) => {
       let seen = 0
@@ -157,10 +162,13 @@ export class Machine {
       generation,
       shared: this.shared,
       port,
-      ring: ringToJson(options.ring),
+      ring: ringToJson(options.ring()),
       copies: options.copies(),
       dir: options.nodeDirectory?.(node),
-      newborn: options.newborn && wasComplete === undefined && !isWiped,
+      newborn:
+        (options.newborn || this.joined.has(node)) &&
+        wasComplete === undefined &&
+        (!isWiped || this.joined.has(node)),
       predecessor: generation > 1 && !isWiped ? { wasComplete: wasComplete ?? false } : undefined,
       messageBytesMax: options.messageBytesMax,
       mendEveryMs: options.mendEveryMs,
@@ -202,6 +210,47 @@ export class Machine {
     this.wiped.add(node)
     this.kill(node)
     await life?.gone
+  }
+
+  /** Begins a node that is new: everybody can speak to it before it says anything. */
+  async add(node: NodeId): Promise<void> {
+    addNode(this.shared, node, this.options.memoryBytes)
+    const own = wireBetween(this.shared, supervisorThread, node)
+    if (own !== undefined) this.options.connect(own)
+    const told = [...this.lives].map(async ([other, life]) => {
+      const wire = wireBetween(this.shared, other, node)
+      if (wire === undefined || life.ending) return
+      try {
+        await life.control.call((control) => control.connect(wire), openMsMax)
+      } catch {
+        // It has died; its next life begins with all mailboxes.
+      }
+    })
+    await Promise.all(told)
+    this.joined.add(node)
+    this.empty(node)
+    await this.openNode(node)
+    await this.beginNode(node, 0)
+  }
+
+  /** Ends a node that has nothing to do any more, in order, and forgets it. */
+  async remove(node: NodeId): Promise<void> {
+    const life = this.lives.get(node)
+    this.lives.delete(node)
+    this.slow.delete(node)
+    if (life !== undefined && !life.ending) {
+      life.ending = true
+      if (life.begun) await life.control.call((control) => control.drain(), drainMsMax).catch(() => {})
+      this.fence(node, life)
+      life.control.end(new RingspunError('closed', `node ${node} has left the cluster`))
+      await life.pool.destroy()
+      await life.gone
+    }
+    this.wasComplete.delete(node)
+    this.joined.delete(node)
+    this.status.setState(node, 'none')
+    const dir = this.options.nodeDirectory?.(node)
+    if (dir !== undefined) removeDirectory(dir)
   }
 
   private empty(node: NodeId): void {

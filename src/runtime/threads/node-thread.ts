@@ -75,6 +75,7 @@ class NodeThread {
   private damage: Error | undefined
   private host: Host | undefined
   private loop: Loop | undefined
+  private transport: Transport | undefined
   private stopReporting: () => void = () => {}
 
   constructor(task: NodeTask, finished: () => void, failed: (error: Error) => void) {
@@ -86,6 +87,7 @@ class NodeThread {
       open: () => this.open(),
       begin: (peersSaw) => this.begin(peersSaw),
       drain: () => this.drain(),
+      connect: async (wire) => this.transport?.connect(wire),
       hints: async () => this.host?.hints ?? [],
       operateHints: async (owner, what) => this.operateHints(owner, what),
       stall: async (ms) => {
@@ -202,6 +204,7 @@ class NodeThread {
   ): void {
     const { task } = this
     const transport = new Transport(task.shared, task.node, task.generation, task.messageBytesMax)
+    this.transport = transport
     const ports: HostPorts = {
       thread: task.node,
       now,

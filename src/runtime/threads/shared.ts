@@ -14,27 +14,48 @@ export interface SharedState {
   /** One word per thread. */
   readonly bells: SharedArrayBuffer
   /** From each thread (outer) to each other (inner), where both exist. */
-  readonly mailboxes: readonly (readonly (SharedArrayBuffer | undefined)[])[]
+  readonly mailboxes: (SharedArrayBuffer | undefined)[][]
   /** Objects of each node, by node number. */
   readonly memories: (SharedArrayBuffer | undefined)[]
   /** Links that are cut on purpose. */
   readonly links: SharedArrayBuffer
 }
 
-export function createSharedState(nodes: number, memoryBytes: number): SharedState {
-  const mailboxes: SharedArrayBuffer[][] = []
-  for (let from = 0; from <= nodes; from++) {
-    const row: SharedArrayBuffer[] = []
-    for (let to = 0; to <= nodes; to++) if (to !== from) row[to] = createMailbox(limits.mailboxBytes)
-    mailboxes[from] = row
-  }
-  const memories: SharedArrayBuffer[] = []
-  for (let node: NodeId = 1; node <= nodes; node++) memories[node] = createObjectBuffer(memoryBytes)
-  return {
+export function createSharedState(nodes: readonly NodeId[], memoryBytes: number): SharedState {
+  const shared: SharedState = {
     status: createStatusTable(),
     bells: createBells(),
-    mailboxes,
-    memories,
+    mailboxes: [[]],
+    memories: [],
     links: createLinks(),
   }
+  for (const node of nodes) addNode(shared, node, memoryBytes)
+  return shared
+}
+
+/** Mailboxes from and to every thread that has any, and memory for objects. Threads that run must be told. */
+export function addNode(shared: SharedState, node: NodeId, memoryBytes: number): void {
+  const { mailboxes, memories } = shared
+  const row: (SharedArrayBuffer | undefined)[] = []
+  for (let other = 0; other < mailboxes.length; other++) {
+    const back = mailboxes[other]
+    if (back === undefined || other === node) continue
+    row[other] = createMailbox(limits.mailboxBytes)
+    back[node] = createMailbox(limits.mailboxBytes)
+  }
+  mailboxes[node] = row
+  memories[node] = createObjectBuffer(memoryBytes)
+}
+
+/** The mailboxes between two threads: to the other, and from it. */
+export interface Wire {
+  readonly other: NodeId
+  readonly out: SharedArrayBuffer
+  readonly into: SharedArrayBuffer
+}
+
+export function wireBetween(shared: SharedState, thread: NodeId, other: NodeId): Wire | undefined {
+  const out = shared.mailboxes[thread]?.[other]
+  const into = shared.mailboxes[other]?.[thread]
+  return out === undefined || into === undefined ? undefined : { other, out, into }
 }

@@ -12,7 +12,7 @@ import type { Posted } from '../ports.js'
 import { StatusTable } from '../status-table.js'
 import { ring } from './doorbell.js'
 import { Links } from './links.js'
-import type { SharedState } from './shared.js'
+import { type SharedState, type Wire, wireBetween } from './shared.js'
 
 function isNews({ message }: Envelope): boolean {
   return message.type === 'nodes-changed' || message.type === 'ring-changed'
@@ -30,6 +30,7 @@ export class Transport {
   private readonly peers: NodeId[] = []
   private readonly thread: NodeId
   private readonly links: Links
+  private readonly messageBytesMax: number
   private readonly scratch = new Writer(64 * 1024)
   /** Messages that could not be read; a broken peer, counted and dropped. */
   damaged = 0
@@ -40,14 +41,19 @@ export class Transport {
     this.links = new Links(shared.links)
     this.status = new StatusTable(shared.status)
     this.bells = shared.bells
+    this.messageBytesMax = messageBytesMax
     for (let other = 0; other < shared.mailboxes.length; other++) {
-      const out = shared.mailboxes[thread]?.[other]
-      const into = shared.mailboxes[other]?.[thread]
-      if (out === undefined || into === undefined) continue
-      this.peers.push(other)
-      this.writers[other] = new MailboxWriter(out, limits.outboxBytesMax)
-      this.readers[other] = new MailboxReader(into, messageBytesMax)
+      const wire = wireBetween(shared, thread, other)
+      if (wire !== undefined) this.connect(wire)
     }
+  }
+
+  /** A thread that was not there before. One that is known already is left as it is. */
+  connect({ other, out, into }: Wire): void {
+    if (this.writers[other] !== undefined) return
+    this.peers.push(other)
+    this.writers[other] = new MailboxWriter(out, limits.outboxBytesMax)
+    this.readers[other] = new MailboxReader(into, this.messageBytesMax)
   }
 
   post(envelope: Envelope): Posted {
