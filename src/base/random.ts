@@ -39,3 +39,15 @@ function rotate(value: number, by: number): number {
 export function randomBelow(random: Random, below: number): number {
   return Math.floor(random() * below)
 }
+
+/** The same items in another order, every order equally likely. */
+export function shuffled<T>(items: readonly T[], random: Random): T[] {
+  const mixed = [...items]
+  for (let i = mixed.length - 1; i > 0; i--) {
+    const j = randomBelow(random, i + 1)
+    const item = mixed[i] as T
+    mixed[i] = mixed[j] as T
+    mixed[j] = item
+  }
+  return mixed
+}

@@ -4,10 +4,9 @@
 // Invariants: shares stay; clashes never become more; where no more moves are allowed, the number of moved
 // partitions does not grow either. Deterministic: the randomness is handed in, and the bounds count steps.
 
-import { type Random, randomBelow } from '../base/random.js'
+import { type Random, randomBelow, shuffled } from '../base/random.js'
 import type { Partition } from '../base/units.js'
 import type { Arrangement } from './arrangement.js'
-import { shuffled } from './transfer.js'
 
 /** Exchanges that one search looks at: for each partition of a small ring and of a large one. 50 ns each. */
 const looksOfSmall = 400

@@ -8,7 +8,7 @@
 //
 // Left to others: clashes that remain (mend.ts), evenness (even.ts).
 
-import { type Random, randomBelow } from '../base/random.js'
+import { type Random, randomBelow, shuffled } from '../base/random.js'
 import type { Partition } from '../base/units.js'
 import { Arrangement } from './arrangement.js'
 import { type Crew, countsOf, nobody } from './members.js'
@@ -142,15 +142,4 @@ function partitionsOf(owners: Uint16Array, owner: number): Partition[] {
   const found: Partition[] = []
   for (let at = 0; at < owners.length; at++) if (owners[at] === owner) found.push(at)
   return found
-}
-
-export function shuffled<T>(items: readonly T[], random: Random): T[] {
-  const mixed = [...items]
-  for (let i = mixed.length - 1; i > 0; i--) {
-    const j = randomBelow(random, i + 1)
-    const item = mixed[i] as T
-    mixed[i] = mixed[j] as T
-    mixed[j] = item
-  }
-  return mixed
 }
