@@ -14,6 +14,9 @@ Commands:
   status    show nodes, partitions, queues and rates of a running server
   ring      show who owns which partitions
   nodes     show how each node is
+  plan      plan a change of members and show what it would do: join, leave, replace, weight
+  commit    begin what was planned
+  transfers show how far the ring is on its way
   hints     show what nodes keep for others that are away; hold it back, let it go, give it up
   repair    show what comparing replicas has mended; with --now compare them at once
   verify    compare all replicas of everything and report
@@ -36,6 +39,9 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   status: async () => (await import('./status.js')).status,
   ring: async () => (await import('./ring.js')).ring,
   nodes: async () => (await import('./ring.js')).nodes,
+  plan: async () => (await import('./members.js')).plan,
+  commit: async () => (await import('./members.js')).commit,
+  transfers: async () => (await import('./members.js')).transfers,
   hints: async () => (await import('./hints.js')).hints,
   repair: async () => (await import('./compare.js')).repair,
   verify: async () => (await import('./compare.js')).verify,

@@ -1,7 +1,7 @@
 // For whoever runs the cluster, over the same port: what `cluster.admin` does, answered as JSON in one bulk
 // string, because that is what tools read. `ringspun ring`, `nodes`, `hints`, `repair` and `verify` ask these.
 
-import type { Comparison } from '../../client/api.js'
+import type { Comparison, JoinOptions } from '../../client/api.js'
 import { ok, type Reply } from '../resp/reply.js'
 import { integer, word } from './arguments.js'
 import type { Arguments, Command, Session } from './command.js'
@@ -59,10 +59,54 @@ async function repair({ server }: Session, args: Arguments): Promise<Reply> {
   return toJson(await server.cluster.admin.repair({ deep: flag(args, 'DEEP') }))
 }
 
+type Mutable<T> = { -readonly [Name in keyof T]: T[Name] }
+
+/** What follows RS.PLAN JOIN, REPLACE n or WEIGHT n. */
+function joinOptions(args: Arguments, from: number): Mutable<JoinOptions> {
+  const join: Mutable<JoinOptions> = {}
+  for (let i = from; i < args.length; i += 2) {
+    const value = args[i + 1]
+    if (value === undefined) throw new CommandError(syntaxError)
+    const text = value.toString('utf8')
+    const name = word(args[i])
+    if (name === 'WEIGHT') join.weight = Number(text)
+    else if (name === 'HOST') join.host = text
+    else if (name === 'ZONE') join.zone = text
+    else throw new CommandError(syntaxError)
+  }
+  return join
+}
+
+/** RS.PLAN JOIN [WEIGHT w] [HOST h] [ZONE z] | LEAVE n | REPLACE n [...] | WEIGHT n WEIGHT w. */
+function plan({ server }: Session, args: Arguments): Reply {
+  const what = word(args[1])
+  const { admin } = server.cluster
+  if (what === 'JOIN') return JSON.stringify(admin.plan({ join: [joinOptions(args, 2)] }))
+  const node = integer(args[2])
+  const join = joinOptions(args, 3)
+  if (what === 'LEAVE' && args.length === 3) return JSON.stringify(admin.plan({ leave: [node] }))
+  if (what === 'REPLACE') return JSON.stringify(admin.plan({ replace: [{ node, ...join }] }))
+  if (what === 'WEIGHT' && join.weight !== undefined) {
+    return JSON.stringify(admin.plan({ weight: [{ node, weight: join.weight }] }))
+  }
+  throw new CommandError(syntaxError)
+}
+
+async function commit({ server }: Session): Promise<Reply> {
+  return JSON.stringify(await server.cluster.admin.commit())
+}
+
+function transfers({ server }: Session): Reply {
+  return JSON.stringify(server.cluster.admin.transfers())
+}
+
 export const adminCommands: readonly Command[] = [
   { name: 'rs.status', arity: 1, order: 'free', flags: ['admin'], run: status },
   { name: 'rs.ring', arity: 1, order: 'free', flags: ['admin'], run: ring },
   { name: 'rs.nodes', arity: 1, order: 'free', flags: ['admin'], run: nodes },
+  { name: 'rs.plan', arity: -2, order: 'alone', flags: ['admin'], run: plan },
+  { name: 'rs.commit', arity: 1, order: 'alone', flags: ['admin'], run: commit },
+  { name: 'rs.transfers', arity: 1, order: 'free', flags: ['admin'], run: transfers },
   { name: 'rs.hints', arity: -1, order: 'alone', flags: ['admin'], run: hints },
   { name: 'rs.verify', arity: -1, order: 'alone', flags: ['admin'], run: verify },
   { name: 'rs.repair', arity: -1, order: 'alone', flags: ['admin'], run: repair },
