@@ -11,8 +11,6 @@ import type { NodeId } from '../base/units.js'
 import type { Member } from './member.js'
 import { rowsNamingTwice } from './placement.js'
 
-export type { Member } from './member.js'
-
 /** Members by number: 0 <= member < count. */
 export interface Crew {
   readonly count: number

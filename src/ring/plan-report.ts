@@ -5,7 +5,8 @@
 
 import { assert } from '../base/assert.js'
 import type { NodeId } from '../base/units.js'
-import { crewOf, type LabelKind, type Member, membersOf, spoiltRows } from './members.js'
+import type { Member } from './member.js'
+import { crewOf, type LabelKind, membersOf, spoiltRows } from './members.js'
 
 export interface NodeChange {
   readonly node: NodeId

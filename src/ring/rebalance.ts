@@ -14,16 +14,8 @@ import type { NodeId } from '../base/units.js'
 import { Arrangement } from './arrangement.js'
 import { even } from './even.js'
 import { planFromNothing } from './from-nothing.js'
-import {
-  type Crew,
-  countsOf,
-  crewOf,
-  isPlain,
-  type Member,
-  membersOf,
-  nobody,
-  spoiltRows,
-} from './members.js'
+import type { Member } from './member.js'
+import { type Crew, countsOf, crewOf, isPlain, membersOf, nobody, spoiltRows } from './members.js'
 import { mend, pull } from './mend.js'
 import { placeOwners } from './placement.js'
 import { assign } from './renaming.js'

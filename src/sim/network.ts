@@ -78,7 +78,10 @@ export class Network {
     // Drawn in the same order whatever happens, so that switching one fault does not move the others.
     const lost = random() < loss
     const twice = random() < duplication
-    const times = this.cut.has(link) || lost ? 0 : twice ? 2 : 1
+    // The supervisor's word is not lost: on threads it comes by shared memory as well.
+    const { type } = envelope.message
+    const isNews = type === 'nodes-changed' || type === 'ring-changed'
+    const times = isNews ? 1 : this.cut.has(link) || lost ? 0 : twice ? 2 : 1
     for (let i = 0; i < times; i++) this.carry(delivery, link, random)
   }
 

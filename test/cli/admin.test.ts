@@ -30,7 +30,7 @@ describe('the commands of whoever runs a cluster', () => {
     expect(ask('hints', '--pause', '2').stdout).toMatch(/^ *1 +2 +0 +0 B +0 ms +yes$/m)
     expect(JSON.parse(ask('hints', '--resume', '2', '--json').stdout)).toEqual([])
     expect(ask('hints', '--drop', '2')).toMatchObject({ status: 0, stderr: '' })
-    expectRefused(ask('hints', '--drop', '9'), 69, /node is a whole number from 1 to 4/)
+    expectRefused(ask('hints', '--drop', '9'), 69, /node is the number of a node, 1 2 3 4/)
     expectRefused(ask('hints', '--drop', '1', '--pause', '1'), 64, /exclude each other/)
 
     const verify = ask('verify')

@@ -2,7 +2,7 @@
 
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { Member } from '../../src/ring/members.js'
+import type { Member } from '../../src/ring/member.js'
 import { placeOwners, violations } from '../../src/ring/placement.js'
 import { describePlan } from '../../src/ring/plan-report.js'
 import { rebalance } from '../../src/ring/rebalance.js'

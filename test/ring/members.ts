@@ -1,6 +1,6 @@
 // Members for tests of planning, and slow and obvious ways to look at a plan.
 
-import type { Member } from '../../src/ring/members.js'
+import type { Member } from '../../src/ring/member.js'
 
 export const nodesOf = (count: number): number[] => Array.from({ length: count }, (_, i) => i + 1)
 

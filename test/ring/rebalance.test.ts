@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest'
 import { efficiency, takeover } from '../../src/ring/load-balance.js'
-import type { Member } from '../../src/ring/members.js'
+import type { Member } from '../../src/ring/member.js'
 import { placeOwners, violations } from '../../src/ring/placement.js'
 import { rebalance, substitute } from '../../src/ring/rebalance.js'
 import { byOwners } from '../../src/ring/strategies.js'

@@ -1,7 +1,8 @@
 // Whose share is rounded up.
 
 import { describe, expect, test } from 'vitest'
-import { crewOf, type Member } from '../../src/ring/members.js'
+import type { Member } from '../../src/ring/member.js'
+import { crewOf } from '../../src/ring/members.js'
 import { chooseShares } from '../../src/ring/shares.js'
 import { membersOf, nodesOf } from './members.js'
 

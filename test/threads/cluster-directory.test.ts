@@ -244,7 +244,14 @@ describe('made', () => {
     const cluster = await openCluster({ dir })
     await cluster.bucket('kept').put('k', 'v')
     expect(statSync(dir).mode & 0o777).toBe(0o700)
-    expect(readdirSync(dir).sort()).toEqual(['LOCK', 'node-1', 'node-2', 'node-3', 'ringspun.json'])
+    expect(readdirSync(dir).sort()).toEqual([
+      'LOCK',
+      'node-1',
+      'node-2',
+      'node-3',
+      'ring.json',
+      'ringspun.json',
+    ])
   })
 
   test('by way of a symbolic link', async () => {
