@@ -73,8 +73,10 @@ export interface Turn {
   persist(partition: Partition, key: Key, hash: number, level: Level): void
   /** True when the node holds so much unflushed that new work must be refused. */
   readonly overloaded: boolean
-  /** The largest encoded object that the node can hold. */
+  /** The largest encoded object that may be written. */
   readonly objectBytesMax: number
+  /** The largest that the node can hold: writes that meet make more than each of them is. */
+  readonly mergedBytesMax: number
   /** Asks the host for rows of a partition, or hints; it answers `rows-read` to the asker, with `request`. */
   walk(walk: RowsWanted): void
   /** The same for keys and signatures; it answers `listed`. */

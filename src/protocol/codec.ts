@@ -78,6 +78,7 @@ const packedTypes: ReadonlySet<string> = new Set(
     'repair-due': 1,
     keep: 1,
     'fetch-kept': 1,
+    kept: 1,
     'hints-due': 1,
     'pause-hints': 1,
     'drop-hints': 1,

@@ -31,7 +31,7 @@ import type {
   Taken,
   TakeRefused,
 } from './handoff.js'
-import type { DropHints, FetchKept, HintsDue, Keep, PauseHints } from './hint.js'
+import type { DropHints, FetchKept, HintsDue, Keep, Kept, PauseHints } from './hint.js'
 import type {
   GiveUp,
   NodeBrisk,
@@ -116,6 +116,7 @@ export type GatewayMessage =
   | Get
   | Fetched
   | FetchFailed
+  | Kept
   | Replicated
   | ReplicateFailed
   | Scan

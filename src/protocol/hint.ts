@@ -7,7 +7,7 @@
 //   operator --pause-hints, drop-hints--> courier
 //
 //   gateway --fetch-kept--> courier       what it keeps of a key for an owner
-//   gateway <-- fetched | fetch-failed
+//   gateway <-- kept | fetch-failed
 
 import type { Key, NodeId } from '../base/units.js'
 import type { Level } from './write.js'
@@ -30,6 +30,13 @@ export interface FetchKept {
   readonly owner: NodeId
   readonly key: Key
   readonly hash: number
+}
+
+/** What is kept of the key for this owner; nothing kept proves nothing about the key. */
+export interface Kept {
+  readonly type: 'kept'
+  readonly owner: NodeId
+  readonly object: Uint8Array | undefined
 }
 
 /** Time for a courier to look whose hints can be delivered. */

@@ -67,12 +67,28 @@ export interface ReadTally {
   homeComplete: number
   /** Places whose own node will not answer. */
   away: number
+  /** Places for which somebody keeps something. */
+  kept: number
+  /** Of these, as many as nodes that keep something: a node stands in for one place. */
+  stood: number
 }
 
 export type ReadVerdict = 'waiting' | 'enough' | 'lost'
 
 export function readTally(n: number, r: number, pr = 0): ReadTally {
-  return { n, r, pr, complete: 0, incomplete: 0, failed: 0, home: 0, homeComplete: 0, away: 0 }
+  return {
+    n,
+    r,
+    pr,
+    complete: 0,
+    incomplete: 0,
+    failed: 0,
+    home: 0,
+    homeComplete: 0,
+    away: 0,
+    kept: 0,
+    stood: 0,
+  }
 }
 
 export function noteRead(tally: ReadTally, index: number, complete: boolean, atHome = true): void {
@@ -89,6 +105,11 @@ export function noteReadFailed(tally: ReadTally, index: number): void {
   tally.away |= 1 << index
 }
 
+/** Somebody keeps something for the node of this place. */
+export function noteKept(tally: ReadTally, index: number): void {
+  tally.kept |= 1 << index
+}
+
 /** The own node of this place will not answer; another may answer for it. */
 export function noteReadAway(tally: ReadTally, index: number): void {
   tally.away |= 1 << index
@@ -100,14 +121,19 @@ export function readVerdict(tally: ReadTally): ReadVerdict {
   const all = (1 << n) - 1
   const isStrictEnough = pr === 0 || countBits(homeComplete) >= pr || home === all
   const answered = complete | incomplete
-  if (isStrictEnough && (countBits(complete) >= r || answered === all)) return 'enough'
+  // When no replica itself has spoken and nobody keeps anything, nobody knows whether there is anything.
+  const isHeard = home !== 0 || tally.kept !== 0
+  if (isStrictEnough && (countBits(complete) >= r || (answered === all && isHeard))) return 'enough'
   if (!isStrictEnough) {
     const openHome = all & ~home & ~away
     if (countBits(homeComplete | openHome) < pr && (home | openHome) !== all) return 'lost'
   }
   const open = all & ~answered & ~failed
+  // Stand-ins hold what came while their owners were away: they count when nobody who holds more can answer.
+  if (isStrictEnough && open === 0 && countBits(complete | tally.stood) >= r) return 'enough'
   // What was answered by a stand-in may still be answered by the node itself.
-  if (countBits(complete | open) >= r || (answered | open) === all) return 'waiting'
+  if (open !== 0 && (countBits(complete | tally.stood | open) >= r || (answered | open) === all))
+    return 'waiting'
   return 'lost'
 }
 

@@ -93,7 +93,9 @@ export class Host {
   /** An envelope for this thread; it is dealt with in the next turn. */
   receive(envelope: Envelope): void {
     const { node } = envelope.from
-    if (node !== this.ports.thread && this.suspicion.heard(node)) this.suspicionChanged = true
+    // What a node asks says that it lives, not that it hears: a link may fail one way.
+    const isAnswer = !asksForAnswer(envelope.message)
+    if (node !== this.ports.thread && isAnswer && this.suspicion.heard(node)) this.suspicionChanged = true
     this.inbox.push(envelope)
   }
 

@@ -28,8 +28,6 @@ const lingerMs = 5
 const syncEveryMs = 1_000
 /** Objects that end the gathering before its time. */
 const lingerObjects = 1_000
-/** Stamps up to this far ahead may be issued before the next batch is written. */
-const stampLeaseMs = 60_000
 
 interface Gate {
   readonly level: CommitLevel
@@ -79,6 +77,11 @@ export class Journal {
   private closing: ((error: Error | undefined) => void) | undefined
   /** When the first commit since the last fsync was, 0 for none. */
   private unsyncedSince: Millis = 0
+  /**
+   * The next life stamps above this: the latest instant that the wall clock has shown, though it was set back since.
+   * Never ahead of it: who stamps ahead wins against whoever stamps by the clock.
+   */
+  private stampFloor: Stamp
   failed: Error | undefined
   readonly counters: JournalCounters = { commits: 0, syncs: 0, flushed: 0 }
 
@@ -95,6 +98,7 @@ export class Journal {
     this.release = release
     this.partitionOf = partitionOf
     this.sequence = storage.sequence
+    this.stampFloor = ports.life.stampFloor
     const now = ports.now()
     this.flushDue = now + flushEveryMs
     this.flushedTo = storage.memory.dirtyObjects === 0 ? now : 0
@@ -238,11 +242,12 @@ export class Journal {
   }
 
   private meta(): Uint8Array {
+    this.stampFloor = Math.max(this.stampFloor, Math.ceil(this.ports.wall() * 2048))
     return encodeMeta({
       incarnation: this.ports.life.incarnation,
       sequence: this.sequence,
       flushedTo: this.flushedToWall,
-      stampFloor: ((this.ports.wall() + stampLeaseMs) * 2048) as Stamp,
+      stampFloor: this.stampFloor,
       clean: this.closing !== undefined && this.storage.memory.dirtyObjects === 0,
       owing: this.owing(),
       peers: this.ports.peers(),

@@ -30,6 +30,7 @@ export interface Memory {
   ): number
   /** What was handed out is in the store; it stays unflushed when it was overwritten since. */
   markClean(key: Key, hash: number, token: number): void
+  readonly objects: number
   readonly dirtyBytes: number
   readonly dirtyObjects: number
   readonly capacityBytes: number

@@ -24,6 +24,9 @@ import type { Walks } from './walks.js'
 /** What the store answered for a key that is not in memory, good for the turn that it was fetched for. */
 export type FetchedRows = Map<Key, Uint8Array | Error | undefined>
 
+/** For the key and the header of an entry: the object buffer takes a quarter of its memory, all included. */
+const mergedMarginBytes = 70_000
+
 export class HostTurn implements Turn {
   now: Millis = 0
   wall: Millis = 0
@@ -78,6 +81,10 @@ export class HostTurn implements Turn {
 
   get objectBytesMax(): number {
     return this.ports.storage?.memory.objectBytesMax ?? 0
+  }
+
+  get mergedBytesMax(): number {
+    return 2 * this.objectBytesMax - mergedMarginBytes
   }
 
   random(): number {

@@ -20,6 +20,9 @@ import type { HostPorts, HostStorage, VolatileKey } from './ports.js'
 /** Characters before the key in the row of an object. */
 const rowPrefixLength = objectRow(0, '' as Key).length
 
+/** Keys beyond twice the objects in memory before the list is looked through. */
+const volatileSlack = 4_096
+
 /** The fewest rows that are asked for at once. */
 const rowsMin = 4
 
@@ -32,6 +35,8 @@ export class Walks {
   /** About the largest row of late: decides how many are asked for at once. */
   private rowBytes = 4096
   private readonly volatile = new Map<Partition, Set<Key>>()
+  /** At least as many as there are in `volatile`. */
+  private volatileKeyCount = 0
 
   constructor(
     ports: HostPorts,
@@ -61,6 +66,21 @@ export class Walks {
       this.volatile.set(place, keys)
     }
     keys.add(key)
+    this.volatileKeyCount++
+    if (this.volatileKeyCount > 2 * this.storage.memory.objects + volatileSlack) this.sweepVolatile()
+  }
+
+  /** Memory lets go of what is kept in it only, and tells nobody. */
+  private sweepVolatile(): void {
+    this.volatileKeyCount = 0
+    for (const [place, keys] of this.volatile) {
+      for (const key of keys) {
+        const hash = this.hashOf(isHintKey(key) ? keyOfHint(key) : key)
+        if (!this.storage.memory.has(key, hash)) keys.delete(key)
+      }
+      if (keys.size === 0) this.volatile.delete(place)
+      this.volatileKeyCount += keys.size
+    }
   }
 
   begin(wanted: RowsWanted): void {
@@ -110,11 +130,16 @@ export class Walks {
   private hintPage(wanted: RowsWanted, stored: readonly Row[], limit: number): RowsRead {
     const rows: WalkedRow[] = []
     let largest = 0
+    const taken = new Set<Key>()
     const take = (key: Key, value: Uint8Array | undefined) => {
-      if (this.journal.isForgotten(key)) return
+      // What became durable is a row and still listed as kept in memory only.
+      if (taken.has(key)) return
       const view = this.storage.memory.peek(key, this.hashOf(keyOfHint(key)))
-      const object = view === undefined ? value : copyBytes(view)
-      if (object !== undefined) rows.push({ key, object })
+      // Deleted from the store it may be, and written again in memory since.
+      const object = view !== undefined ? copyBytes(view) : this.journal.isForgotten(key) ? undefined : value
+      if (object === undefined) return
+      taken.add(key)
+      rows.push({ key, object })
     }
     for (const { row, value } of stored) {
       take(hintKeyOfRow(row), value)

@@ -99,7 +99,7 @@ export class SimNode {
         incarnation,
         sequence,
         flushedTo: this.meta?.flushedTo ?? 0,
-        stampFloor: stampFloor + 60_000 * 2048,
+        stampFloor,
         clean: false,
         owing: verdict.since,
         peers: this.meta?.peers ?? [],

@@ -13,7 +13,7 @@ export interface Meta {
   readonly sequence: number
   /** Everything received before this (wall clock) was in the store. */
   readonly flushedTo: Millis
-  /** No stamp above this was issued. */
+  /** The next life stamps above this: the latest instant that the wall clock had shown, as a stamp. */
   readonly stampFloor: Stamp
   /** The node was closed in order: nothing was unflushed. */
   readonly clean: boolean

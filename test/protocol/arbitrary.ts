@@ -235,6 +235,7 @@ export const generators: Generators = {
     needed: fc.boolean(),
   }),
   'fetch-kept': fc.record({ type: fc.constant('fetch-kept'), owner: small, key, hash: u32 }),
+  kept: fc.record({ type: fc.constant('kept'), owner: small, object: optional(bytes) }),
   'hints-due': bare('hints-due'),
   'pause-hints': fc.record({ type: fc.constant('pause-hints'), owner: small, paused: fc.boolean() }),
   'drop-hints': fc.record({ type: fc.constant('drop-hints'), owner: small }),

@@ -21,17 +21,24 @@ const answerMs: Millis = 10_000
 
 /** Sees to it that somebody looks, as long as there is anybody to deliver to. */
 export function look(state: CourierState, turn: Turn, delay: Millis = lookMs): void {
-  if (state.isLooking) return
+  if (state.lookDue !== 0 && state.lookDue <= turn.now + delay) return
   for (const owner of state.owners.keys()) {
     if (!isHealthy(state, owner)) continue
-    state.isLooking = true
+    state.lookDue = turn.now + delay
     turn.after(delay, state.self, { type: 'hints-due' })
     return
   }
 }
 
+/** Before the usual pause has passed. */
+export function lookSoon(state: CourierState, turn: Turn): void {
+  look(state, turn, 1)
+}
+
 export function hintsDue(state: CourierState, turn: Turn): void {
-  state.isLooking = false
+  // An alarm that was overtaken by an earlier one.
+  if (turn.now < state.lookDue || state.lookDue === 0) return
+  state.lookDue = 0
   for (const [owner, owed] of state.owners) {
     const { round } = owed
     const isGone = round !== undefined && state.nodes[owner]?.generation !== round.generation
@@ -140,7 +147,8 @@ export function replicateFailed(
   message: ReplicateFailed,
   turn: Turn,
 ): void {
-  const isDamaged = message.code === 'unreadable'
+  // Neither can ever be delivered.
+  const isDamaged = message.code === 'unreadable' || message.code === 'value-too-large'
   if (isDamaged) {
     state.damaged++
     const owner = state.sent.get(envelope.request)?.owner

@@ -13,9 +13,9 @@ import { type CourierState, lost, owedTo } from './state.js'
 export function keep(state: CourierState, envelope: Envelope, message: Keep, turn: Turn): void {
   const { ring } = state
   const { owner, key, hash, object } = message
-  const owed = owedTo(state, owner, turn.now)
-  const isFull = owed.bytes + object.length > limits.hintBytesMax
-  const isOld = owed.count > 0 && turn.now - owed.since > limits.hintAgeMsMax
+  const known = state.owners.get(owner)
+  const isFull = (known?.bytes ?? 0) + object.length > limits.hintBytesMax
+  const isOld = known !== undefined && known.count > 0 && turn.now - known.since > limits.hintAgeMsMax
   if (ring === undefined || ((isFull || isOld) && !message.needed)) {
     state.refused++
     lost(state, owner, turn)
@@ -28,8 +28,14 @@ export function keep(state: CourierState, envelope: Envelope, message: Keep, tur
   }
   const hint = hintKey(owner, key)
   const before = turn.getEncoded(hint, hash)
-  const bytesBefore = before === undefined || before === unreadable ? -key.length : before.length
+  if (before === unreadable) {
+    // What is kept may be the only copy of something: it is not to be replaced because it could not be read once.
+    const failed = { type: 'replicate-failed', code: 'unreadable' } as const
+    return turn.send(envelope.from as Address<'vnode'>, failed, envelope.request)
+  }
+  const bytesBefore = before === undefined ? -key.length : before.length
   if (!storeCopy(partitionOf(ring, hash), hint, envelope, message, turn)) return
+  const owed = owedTo(state, owner, turn.now)
   if (owed.count === 0) owed.since = turn.now
   if (before === undefined) owed.count++
   owed.bytes += object.length - bytesBefore
@@ -49,5 +55,5 @@ export function fetchKept(_state: CourierState, envelope: Envelope, message: Fet
     return
   }
   const object = found === undefined ? undefined : Uint8Array.from(found)
-  turn.send(requester, { type: 'fetched', object, complete: object !== undefined }, envelope.request)
+  turn.send(requester, { type: 'kept', owner: message.owner, object }, envelope.request)
 }

@@ -7,7 +7,7 @@ import type { RowsRead } from '../../protocol/walk.js'
 import { hashOf, partitionOf, type Ring } from '../../ring/ring.js'
 import type { Turn } from '../actor.js'
 import { endRound, look } from './deliver.js'
-import { type CourierState, lost, nextRequest, type Owed, owedTo } from './state.js'
+import { type CourierState, lost, nextRequest, owedTo } from './state.js'
 
 export function pauseHints(state: CourierState, message: PauseHints, turn: Turn): void {
   const { owner, paused } = message
@@ -63,8 +63,7 @@ export function dropPage(
       return true
     }
     state.drops.delete(owner)
-    const owed = state.owners.get(owner) as Owed
-    owed.toldAt = Number.NEGATIVE_INFINITY
+    state.toldAt.delete(owner)
     lost(state, owner, turn)
     state.owners.delete(owner)
     return true

@@ -15,8 +15,6 @@ export interface Owed {
   since: Millis
   /** Writes that came during the round: then its end says nothing about their number. */
   keptSince: number
-  /** When the menders were last told that something is missing. */
-  toldAt: Millis
   /** A round of delivery that is going on. */
   round: Round | undefined
 }
@@ -59,7 +57,10 @@ export interface CourierState {
   readonly paused: Set<NodeId>
   /** Owners whose hints are given up, and the page that was asked for. */
   readonly drops: Map<NodeId, RequestId>
-  isLooking: boolean
+  /** When the menders were last told that this node lacks something. */
+  readonly toldAt: Map<NodeId, Millis>
+  /** When it looks next, 0 for not at all. */
+  lookDue: Millis
   delivered: number
   /** Hints whose bytes were wrong: the owner will lack these writes until it is repaired. */
   damaged: number
@@ -85,9 +86,8 @@ const tellEveryMs: Millis = 10_000
 
 /** Something that was meant for `owner` is not kept: those who hold it are told, since only they can mend it. */
 export function lost(state: CourierState, owner: NodeId, turn: Turn): void {
-  const owed = owedTo(state, owner, turn.now)
-  if (state.ring === undefined || turn.now < owed.toldAt + tellEveryMs) return
-  owed.toldAt = turn.now
+  if (state.ring === undefined || turn.now < (state.toldAt.get(owner) ?? -tellEveryMs) + tellEveryMs) return
+  state.toldAt.set(owner, turn.now)
   for (const node of state.ring.nodes) {
     turn.send(singleAddress('mender', node), { type: 'mend-wanted', owner })
   }
@@ -102,7 +102,6 @@ export function owedTo(state: CourierState, owner: NodeId, now: Millis): Owed {
       bytes: 0,
       since: now,
       keptSince: 0,
-      toldAt: Number.NEGATIVE_INFINITY,
       round: undefined,
     }
     state.owners.set(owner, owed)

@@ -3,7 +3,7 @@
 
 import type { NodesChanged, RingChanged } from '../../protocol/life.js'
 import type { Turn } from '../actor.js'
-import { look } from './deliver.js'
+import { look, lookSoon } from './deliver.js'
 import { type CourierState, owedTo } from './state.js'
 
 export function ringChanged(state: CourierState, message: RingChanged, turn: Turn): void {
@@ -19,6 +19,5 @@ export function nodesChanged(state: CourierState, message: NodesChanged, turn: T
   for (const view of message.nodes) nodes[view.node] = view
   state.nodes = nodes
   // Who is back lacks what is here: soon, because reads ask it again.
-  state.isLooking = false
-  look(state, turn, 1)
+  lookSoon(state, turn)
 }

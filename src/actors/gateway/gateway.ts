@@ -11,6 +11,7 @@ import type { Put } from '../../protocol/write.js'
 import type { Actor, Turn } from '../actor.js'
 import { audit, synced } from './audit.js'
 import { fetched, fetchFailed, get } from './get.js'
+import { kept } from './kept.js'
 import { put, putAnswered, putFailed } from './put.js'
 import { replicated, replicateFailed } from './read-repair.js'
 import { scan, walked, walkFailed } from './scan.js'
@@ -43,6 +44,8 @@ export const gatewayActor: Actor<GatewayState, GatewayMessage> = {
         return get(state, envelope as Envelope<Get>, turn)
       case 'fetched':
         return fetched(state, envelope, message, turn)
+      case 'kept':
+        return kept(state, envelope, message, turn)
       case 'fetch-failed':
         return fetchFailed(state, envelope, message, turn)
       case 'put':

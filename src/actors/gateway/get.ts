@@ -7,20 +7,14 @@ import { type Address, singleAddress, vnodeAddress } from '../../protocol/addres
 import type { Envelope } from '../../protocol/envelope.js'
 import type { Fetched, FetchFailed, Get } from '../../protocol/read.js'
 import type { Put } from '../../protocol/write.js'
-import {
-  countBits,
-  noteRead,
-  noteReadAway,
-  noteReadFailed,
-  readTally,
-  readVerdict,
-} from '../../quorum/tally.js'
+import { noteRead, noteReadAway, noteReadFailed, readTally } from '../../quorum/tally.js'
 import { preferenceList } from '../../ring/preference.js'
 import { partitionOf, type Ring } from '../../ring/ring.js'
 import { merge } from '../../versions/merge.js'
-import { decodeObject, encodeObject } from '../../versions/object-codec.js'
+import { decodeObject } from '../../versions/object-codec.js'
 import type { Turn } from '../actor.js'
-import { repairWaitMs, settleRepair } from './read-repair.js'
+import { settleGet } from './get-settle.js'
+import { standInFailed } from './kept.js'
 import {
   type GatewayState,
   generationOf,
@@ -30,7 +24,10 @@ import {
   nextRequest,
   type PendingGet,
 } from './state.js'
-import { fail, open } from './sweep.js'
+import { open } from './sweep.js'
+
+/** Of each place whose node is away. */
+const standInsMax = 8
 
 export function get(state: GatewayState, envelope: Envelope<Get>, turn: Turn): void {
   const { ring } = state
@@ -81,7 +78,10 @@ export function askReplicas(
   settleGet(state, request, pending, turn)
 }
 
-/** Asks the next healthy node of the list what it keeps for the node of this place (Dynamo 4.6). */
+/**
+ * Asks the healthy nodes further down the list what they keep for the node of this place (Dynamo 4.6). All of them:
+ * who kept a write was the first of them then, and need not be now. False when there is none.
+ */
 function askStandIn(
   state: GatewayState,
   request: RequestId,
@@ -94,58 +94,37 @@ function askStandIn(
   const { envelope, replicas, standIns } = pending
   const { key, hash } = envelope.message
   const preference = preferenceList(ring, partitionOf(ring, hash))
-  for (let index = replicas.length; index < preference.length; index++) {
+  const owner = replicas[place] as NodeId
+  let asked = 0
+  for (let index = replicas.length; index < preference.length && asked < standInsMax; index++) {
     const node = preference[index] as NodeId
-    if (!isBrisk(state, node) || standIns.some((other) => other.node === node)) continue
-    standIns.push({ node, place })
-    const question = { type: 'fetch-kept', owner: replicas[place] as NodeId, key, hash } as const
-    turn.send(singleAddress('courier', node), question, request, envelope.deadline)
-    return true
+    if (!isBrisk(state, node) || standIns.some((other) => other.node === node && other.place === place))
+      continue
+    standIns.push({ node, place, answered: false, keeps: false })
+    turn.send(
+      singleAddress('courier', node),
+      { type: 'fetch-kept', owner, key, hash },
+      request,
+      envelope.deadline,
+    )
+    asked++
   }
-  return false
+  return asked > 0
 }
 
 export function fetched(state: GatewayState, envelope: Envelope, message: Fetched, turn: Turn): void {
   const pending = state.pending.get(envelope.request)
   if (pending === undefined || pending.type !== 'get') return
-  if (envelope.from.kind === 'courier') {
-    fetchedKept(pending, envelope.from.node, message)
+  const index = pending.replicas.indexOf(envelope.from.node)
+  if (index < 0) return
+  if (takeAnswer(pending, index, message)) {
+    if (pending.fastest === 0) pending.fastest = envelope.from.node
+    noteRead(pending.tally, index, message.complete)
   } else {
-    const index = pending.replicas.indexOf(envelope.from.node)
-    if (index < 0) return
-    if (takeAnswer(pending, index, message)) {
-      if (pending.fastest === 0) pending.fastest = envelope.from.node
-      noteRead(pending.tally, index, message.complete)
-    } else {
-      noteDamaged(pending, index)
-      noteReadFailed(pending.tally, index)
-    }
+    noteDamaged(pending, index)
+    noteReadFailed(pending.tally, index)
   }
   settleGet(state, envelope.request, pending, turn)
-}
-
-/**
- * A stand-in that keeps something answers for the owner. One that keeps nothing knows nothing: while the owner
- * lives it is waited for; when it does not, this is as incomplete an answer as there is.
- */
-function fetchedKept(pending: PendingGet, node: NodeId, message: Fetched): void {
-  const place = pending.standIns.find((standIn) => standIn.node === node)?.place
-  if (place === undefined) return
-  const { object: bytes } = message
-  const { hash, conflicts } = pending.envelope.message
-  const isAway = ((pending.tally.away >>> place) & 1) === 1
-  if (bytes === undefined) {
-    if (isAway) noteRead(pending.tally, place, false, false)
-    return
-  }
-  try {
-    pending.object = merge(pending.object, decodeObject(bytes, hash), conflicts)
-    pending.differ = true
-    noteRead(pending.tally, place, true, false)
-  } catch (error) {
-    if (!(error instanceof Malformed)) throw error
-    if (isAway) noteReadFailed(pending.tally, place)
-  }
 }
 
 /** Merges an answer into what is known; false when its checksum is wrong, which is never returned to anybody. */
@@ -179,14 +158,13 @@ export function fetchFailed(state: GatewayState, envelope: Envelope, message: Fe
   const pending = state.pending.get(envelope.request)
   if (pending === undefined || pending.type !== 'get') return
   const { node, kind } = envelope.from
-  const index =
-    kind === 'courier'
-      ? (pending.standIns.find((standIn) => standIn.node === node)?.place ?? -1)
-      : pending.replicas.indexOf(node)
-  if (index < 0) return
   if (kind === 'courier') {
-    if (((pending.tally.away >>> index) & 1) === 1) noteReadFailed(pending.tally, index)
-  } else if (message.code === 'unreadable') {
+    standInFailed(pending, node)
+    return settleGet(state, envelope.request, pending, turn)
+  }
+  const index = pending.replicas.indexOf(node)
+  if (index < 0) return
+  if (message.code === 'unreadable') {
     noteDamaged(pending, index)
     noteReadFailed(pending.tally, index)
   } else if (askStandIn(state, envelope.request, pending, index, turn)) {
@@ -195,41 +173,4 @@ export function fetchFailed(state: GatewayState, envelope: Envelope, message: Fe
     noteReadFailed(pending.tally, index)
   }
   settleGet(state, envelope.request, pending, turn)
-}
-
-export function settleGet(state: GatewayState, request: RequestId, pending: PendingGet, turn: Turn): void {
-  if (pending.answered) return settleRepair(state, request, pending, turn)
-  const verdict = readVerdict(pending.tally)
-  if (verdict === 'waiting') return
-  if (verdict === 'enough') {
-    answer(state, pending, turn)
-    pending.answered = true
-    pending.repairDue = turn.now + repairWaitMs
-    settleRepair(state, request, pending, turn)
-    return
-  }
-  state.pending.delete(request)
-  // A write that looks first makes do with what it found: it is refused only when it cannot be led.
-  if (pending.envelope.message.type === 'put') return answer(state, pending, turn)
-  // Known before all have answered: who may still answer was reached.
-  const { n, r, complete, incomplete, failed } = pending.tally
-  const details = {
-    needed: r,
-    reached: n - countBits((incomplete | failed) & ~complete),
-    incomplete: countBits(incomplete),
-    of: pending.replicas.length,
-  }
-  fail(pending, 'unavailable', details, turn)
-}
-
-/** To the client; or, when this was the look before a write, to oneself: now the write can be led. */
-function answer(state: GatewayState, pending: PendingGet, turn: Turn): void {
-  const { envelope, object, fastest } = pending
-  const { message } = envelope
-  if (message.type === 'get') {
-    turn.send(envelope.from as Address<'client'>, { type: 'get-answered', object, fastest }, envelope.request)
-    return
-  }
-  const seen = object === undefined ? undefined : encodeObject(object, message.hash)
-  turn.forward({ ...envelope, message: { ...message, looked: true, seen } }, state.self)
 }

@@ -19,6 +19,15 @@ export interface Asked {
   readonly generations: readonly number[]
 }
 
+/** Somebody who was asked what it keeps for the node of a place. */
+export interface StandIn {
+  readonly node: NodeId
+  readonly place: number
+  answered: boolean
+  /** It keeps something for this place. */
+  keeps: boolean
+}
+
 export interface PendingGet extends Asked {
   readonly type: 'get'
   /** A get, or a put that depends on what is stored. */
@@ -27,7 +36,7 @@ export interface PendingGet extends Asked {
   /** All answers so far, merged. */
   object: StoredObject | undefined
   /** Who was asked what it keeps for one of the replicas, and for which, by its place. */
-  readonly standIns: { readonly node: NodeId; readonly place: number }[]
+  readonly standIns: StandIn[]
   /** Encoded form of the first answer: an equal one need not be decoded. */
   first: Uint8Array | undefined
   fastest: NodeId

@@ -48,6 +48,8 @@ export function lead(
     asked: [],
     places: [],
     generations: [],
+    writers: 0,
+    wasNeeded: 0,
     encoded: object.encoded ?? encodeObject(object, message.hash),
     level: message.level,
     context: contextAfter(object, message.context, dot),
@@ -66,6 +68,8 @@ export function lead(
     writers--
     noteOwn(state, request, pending, ownPlace, object, turn)
   }
+  // Those that do not keep up are not relied on when others are there.
+  const late: [number, NodeId][] = []
   for (let place = 0; place < n; place++) {
     if (place === ownPlace) continue
     const owner = preference[place] as NodeId
@@ -74,8 +78,13 @@ export function lead(
     if (node === undefined) {
       noteFailed(pending.tally, place)
       keepHere(state, pending, place, turn)
-      continue
+    } else if (isHealthy(state, node)) {
+      ask(state, request, pending, place, node, writers-- > 0 ? message.level : 'memory', turn)
+    } else {
+      late.push([place, node])
     }
+  }
+  for (const [place, node] of late) {
     ask(state, request, pending, place, node, writers-- > 0 ? message.level : 'memory', turn)
   }
   settle(state, request, pending, turn)
@@ -103,6 +112,7 @@ function noteOwn(
   pending.generations.push(0)
   noteStored(pending.tally, place, level === 'memory')
   if (level === 'memory' || dw === 0) return
+  pending.writers |= 1 << place
   const done = { type: 'replicated', level } as const
   const failed = { type: 'replicate-failed', code: 'storage-failed' } as const
   turn.sendDurable(level, self, done, failed, request)
@@ -138,6 +148,7 @@ function ask(
   const { key, hash } = pending.envelope.message as Put
   const object = pending.encoded
   const owner = state.preference[place] as NodeId
+  if (level !== 'memory') pending.writers |= 1 << place
   pending.asked.push(node)
   pending.places.push(place)
   pending.generations.push(state.nodes[node]?.generation ?? 0)
@@ -179,6 +190,7 @@ export function stepIn(
   // Somebody else was asked for this place since.
   const isReplaced = pending.places.lastIndexOf(place) !== index
   if (isDone || isReplaced) return
+  pending.writers &= ~bit
   const node = nextStandIn(state, pending)
   if (pending.asked[index] === state.preference[place] && (isLost || node !== undefined)) {
     noteAway(tally, place)
@@ -213,15 +225,38 @@ export function hintRefused(
   const place = pending.places[index] as number
   const hopeful = ((1 << tally.n) - 1) & ~tally.failed & ~(1 << place)
   if (countBits(tally.stored | hopeful) >= tally.w) return false
+  // It was told so already: its node has no room at all.
+  if (((pending.wasNeeded >>> place) & 1) === 1) return false
+  pending.wasNeeded |= 1 << place
   const node = pending.asked[index] as NodeId
   pending.asked[index] = 0
   ask(state, request, pending, place, node, pending.level, turn, true)
   return true
 }
 
+/** One that was to write through has dropped out: another that has the copy in memory is asked to. */
+function askForMore(state: VnodeState, request: RequestId, pending: PendingPut, turn: Turn): void {
+  const { tally, level } = pending
+  if (level === 'memory' || tally.dw === 0) return
+  const { key, hash } = pending.envelope.message as Put
+  for (let index = 0; index < pending.asked.length; index++) {
+    if (countBits(pending.writers | tally.durable) >= tally.dw) return
+    const place = pending.places[index] as number
+    const bit = 1 << place
+    const node = pending.asked[index] as NodeId
+    const hasIt = (tally.stored & bit) !== 0 && ((tally.durable | pending.writers) & bit) === 0
+    if (!hasIt || node === state.self.node || node !== state.preference[place] || !isHealthy(state, node))
+      continue
+    pending.writers |= bit
+    const copy = { type: 'replicate', key, hash, object: pending.encoded, level } as const
+    turn.send(vnodeAddress(node, state.self.partition), copy, request)
+  }
+}
+
 /** Answers as soon as the outcome is certain, forgets when nothing more can come. */
 export function settle(state: VnodeState, request: RequestId, pending: PendingPut, turn: Turn): void {
   const { tally, envelope } = pending
+  askForMore(state, request, pending, turn)
   const verdict = writeVerdict(tally)
   if (!pending.answered && verdict !== 'waiting') {
     pending.answered = true
@@ -263,6 +298,11 @@ export function putSweepDue(state: VnodeState, turn: Turn): void {
     if (deadline === 0 || turn.now <= deadline) continue
     if (!pending.answered) fail(pending, 'deadline', turn)
     state.puts.delete(request)
+    // Who lives and has said nothing may never have heard of it.
+    const { n, stored, failed } = pending.tally
+    for (let place = 0; place < n; place++) {
+      if ((((stored | failed) >>> place) & 1) === 0) keepHere(state, pending, place, turn)
+    }
   }
   state.sweeping = state.puts.size > 0
   if (state.sweeping) turn.after(sweepMs, state.self, { type: 'put-sweep-due' })

@@ -12,6 +12,7 @@ import { limits } from '../../base/limits.js'
 import type { NodeId } from '../../base/units.js'
 import { type Address, vnodeAddress } from '../../protocol/address.js'
 import type { Envelope } from '../../protocol/envelope.js'
+import { hintKey } from '../../protocol/hint.js'
 import { isDecided, type Put } from '../../protocol/write.js'
 import { merge } from '../../versions/merge.js'
 import { codecOf, conflictsOf, withMode } from '../../versions/mode.js'
@@ -30,11 +31,15 @@ export function put(state: VnodeState, envelope: Envelope, message: Put, turn: T
   const replicas = state.preference.slice(0, message.n)
   const isPrimary = replicas.includes(state.self.node)
   if (!isPrimary && message.standsInFor === 0) return forwardPut(state, envelope, replicas, turn)
+  // Whoever sent it has another ring, by which this node is none of the first n.
+  if (isPrimary && message.standsInFor !== 0) {
+    return turn.forward({ ...envelope, message: { ...message, standsInFor: 0 } }, state.self)
+  }
   const local = whatIsThere(message, isPrimary, turn)
   if (local === unreadable) return refuse(envelope, 'unreadable', {}, turn)
   const refusal = refusalBeforeWrite(state, message, replicas, local, turn)
   if (refusal !== undefined) return refuse(envelope, refusal.code, refusal.details, turn)
-  const dot = nextDot(state, isPrimary)
+  const dot = isPrimary ? nextDot(state) : nextDotOfStandIn(state, message, local)
   const object = newVersion(state, message, local, dot, turn)
   if (object.siblings.length > Math.max(limits.siblingsMax, local?.siblings.length ?? 0)) {
     return refuse(
@@ -51,13 +56,14 @@ export function put(state: VnodeState, envelope: Envelope, message: Put, turn: T
   lead(state, envelope, message, { local, object, dot }, turn)
 }
 
-/** The own copy, and what the gateway has seen at others. One that stands in has none of its own. */
+/** The own copy, or the hint that this node keeps when it stands in; and what the gateway has seen at others. */
 function whatIsThere(
   message: Put,
   isPrimary: boolean,
   turn: Turn,
 ): StoredObject | undefined | typeof unreadable {
-  const local = isPrimary ? turn.get(message.key, message.hash) : undefined
+  const key = isPrimary ? message.key : hintKey(message.standsInFor, message.key)
+  const local = turn.get(key, message.hash)
   if (local === unreadable || message.seen === undefined) return local
   try {
     const seen = decodeObject(message.seen, message.hash)
@@ -138,14 +144,35 @@ function conditionRefusal(
   return undefined
 }
 
-/**
- * A dot that was never issued. A clock entry stands for all events of its actor up to a counter, so who goes on
- * counting must hold all that it has counted before. One that stands in may not: what it led earlier has been
- * delivered and is gone. It is a new actor in every write.
- */
-function nextDot(state: VnodeState, isPrimary: boolean): Dot {
+/** A dot that was never issued. */
+function nextDot(state: VnodeState): Dot {
   state.counter++
-  if (isPrimary) return { actor: state.incarnation, counter: state.counter }
+  return { actor: state.incarnation, counter: state.counter }
+}
+
+/**
+ * The same for one that stands in. A clock entry stands for all events of its actor up to a counter, so who goes on
+ * counting must hold all that it has counted before. What a stand-in led is in its hint, until that is delivered and
+ * gone: it goes on counting as long as the hint has its last write, and is a new actor when not.
+ */
+function nextDotOfStandIn(state: VnodeState, message: Put, local: StoredObject | undefined): Dot {
+  const hint = hintKey(message.standsInFor, message.key)
+  const last = state.standIns.get(hint)
+  const holdsLast = local?.clock.some(
+    ({ actor, counter }) => actor === last?.actor && counter === last.counter,
+  )
+  if (state.standIns.size > standInsMax) state.standIns.clear()
+  const dot =
+    last !== undefined && holdsLast ? { actor: last.actor, counter: last.counter + 1 } : newActor(state)
+  state.standIns.set(hint, dot)
+  return dot
+}
+
+/** Hints of which the last dot is remembered; one that is forgotten costs an entry of its clock. */
+const standInsMax = 10_000
+
+function newActor(state: VnodeState): Dot {
+  state.counter++
   // An odd factor maps the counters of one life to as many actors; lives begin at random places.
   const actor = BigInt.asUintN(53, BigInt(state.incarnation) + BigInt(state.counter) * 0x1b_873f_9d3a_c5a7n)
   return { actor: Math.max(1, Number(actor)), counter: 1 }

@@ -136,7 +136,8 @@ export function walked(state: VnodeState, envelope: Envelope, message: Walked, t
 export function rowStored(state: VnodeState, turn: Turn, failure?: ErrorCode): void {
   const repair = state.repair
   if (repair === undefined) return
-  if (failure !== undefined) return walkFailedNow(state, repair, turn)
+  // What is too large for this node will be too large the next time.
+  if (failure !== undefined && failure !== 'value-too-large') return walkFailedNow(state, repair, turn)
   repair.outstanding--
   if (repair.outstanding === 0) pageDone(state, repair, turn)
 }

@@ -10,7 +10,13 @@ import type { Level, Replicate, Replicated, ReplicateFailed } from '../../protoc
 import { merge } from '../../versions/merge.js'
 import { conflictsOf, isVolatile } from '../../versions/mode.js'
 import type { StoredObject } from '../../versions/object.js'
-import { decodeObject, isVolatileEncoded, looksWhole, newerOf } from '../../versions/object-codec.js'
+import {
+  decodeObject,
+  encodeObject,
+  isVolatileEncoded,
+  looksWhole,
+  newerOf,
+} from '../../versions/object-codec.js'
 import { type Turn, unreadable } from '../actor.js'
 import { passedOn, passOn, relay, relayed, successor } from './give.js'
 import { askedIndex, hintRefused, noteCopy, settle, stepIn } from './lead.js'
@@ -45,7 +51,8 @@ export function storeCopy(
   copy: Copy,
   turn: Turn,
 ): boolean {
-  const tooLarge = copy.object.length > turn.objectBytesMax
+  const bytesMax = Math.max(turn.objectBytesMax, turn.mergedBytesMax)
+  const tooLarge = copy.object.length > bytesMax
   if (tooLarge || turn.overloaded) return refuse(envelope, tooLarge ? 'value-too-large' : 'overloaded', turn)
   if (replaceLatest(partition, key, envelope, copy, turn)) return true
   let incoming: StoredObject
@@ -60,6 +67,9 @@ export function storeCopy(
   // other replicas, and the clock that came has not seen it, so repair brings it back.
   const local = found === unreadable ? undefined : found
   const merged = merge(local, incoming, conflictsOf(incoming, local))
+  if (merged !== local && encodeObject(merged, copy.hash).length > bytesMax) {
+    return refuse(envelope, 'value-too-large', turn)
+  }
   const level = isVolatile(incoming) ? 'memory' : copy.level
   if (merged !== local) turn.put(partition, key, copy.hash, merged, level)
   else if (level !== 'memory') turn.persist(partition, key, copy.hash, level)

@@ -4,7 +4,7 @@
 // Invariant: `counter` is the last one issued in this incarnation; a dot (incarnation, counter) of this
 // partition is never issued twice, because the incarnation is new in every life of the node.
 
-import type { Incarnation, Millis, NodeId, RequestId } from '../../base/units.js'
+import type { Incarnation, Key, Millis, NodeId, RequestId } from '../../base/units.js'
 import type { Address } from '../../protocol/address.js'
 import type { Envelope } from '../../protocol/envelope.js'
 import type { NodeView } from '../../protocol/life.js'
@@ -13,7 +13,7 @@ import type { Walk, WalkedRow } from '../../protocol/walk.js'
 import type { Level } from '../../protocol/write.js'
 import type { WriteTally } from '../../quorum/tally.js'
 import type { Ring } from '../../ring/ring.js'
-import type { Context, Stamp } from '../../versions/object.js'
+import type { Context, Dot, Stamp } from '../../versions/object.js'
 import type { SyncRun, SyncWanted } from './sync-state.js'
 
 /** A put that this vnode leads, until all replicas have answered or its deadline has passed. */
@@ -26,6 +26,10 @@ export interface PendingPut {
   readonly places: number[]
   /** Generation of each when it was asked: a later one means that the question is lost. */
   readonly generations: number[]
+  /** Places, as bits, of which somebody was asked to write through and has not dropped out. */
+  writers: number
+  /** Places, as bits, of which a courier was told that the write has no quorum without it. */
+  wasNeeded: number
   /** The new version, for who steps in. */
   readonly encoded: Uint8Array
   readonly level: Level
@@ -111,6 +115,8 @@ export interface VnodeState {
   readonly passed: Map<RequestId, Gift>
   /** Questions that were handed on to whoever has taken over from this node. */
   readonly relayed: Map<RequestId, Envelope>
+  /** The last dot of each hint that writes were led into, by the hint's key. */
+  readonly standIns: Map<Key, Dot>
   /** The page of this partition that is being forgotten, 0 for none. */
   clearing: RequestId
   sweeping: boolean

@@ -95,7 +95,8 @@ export function itemRefused(
   const { run } = state
   if (run === undefined || itemOf(state, envelope) === undefined) return false
   // A copy that changed on its way, or under the peer's hands: the next comparison sees what is there then.
-  if (code === 'unreadable') itemDone(state, run, envelope.request, turn)
+  // What is too large here will be too large the next time.
+  if (code === 'unreadable' || code === 'value-too-large') itemDone(state, run, envelope.request, turn)
   else end(state, run, code, turn)
   return true
 }

@@ -5,6 +5,7 @@ import { unreachable } from '../../base/assert.js'
 import type { Key } from '../../base/units.js'
 import type { Address } from '../../protocol/address.js'
 import type { Envelope, HandoffMessage, VnodeMessage } from '../../protocol/envelope.js'
+import { hintKey } from '../../protocol/hint.js'
 import type { Actor, Turn } from '../actor.js'
 import { fetch } from './fetch.js'
 import { give, relayDue, release, take } from './give.js'
@@ -45,6 +46,7 @@ export const vnodeActor: Actor<VnodeState, VnodeMessage> = {
       passed: new Map(),
       relayed: new Map(),
       clearing: 0,
+      standIns: new Map(),
       sweeping: false,
     }
   },
@@ -52,6 +54,7 @@ export const vnodeActor: Actor<VnodeState, VnodeMessage> = {
   reads(message: VnodeMessage): Key | undefined {
     switch (message.type) {
       case 'put':
+        return message.standsInFor === 0 ? message.key : hintKey(message.standsInFor, message.key)
       case 'replicate':
       case 'fetch':
       case 'sync-push':

@@ -141,7 +141,7 @@ class NodeThread {
       incarnation,
       sequence,
       flushedTo: this.meta?.flushedTo ?? 0,
-      stampFloor: stampFloor + 60_000 * 2048,
+      stampFloor,
       clean: false,
       owing: verdict.since,
       peers: this.meta?.peers ?? [],
