@@ -7,35 +7,18 @@ import { hashOf } from '../../src/ring/ring.js'
 import { internalKey } from '../../src/sim/client.js'
 import type { World } from '../../src/sim/world.js'
 import {
+  hintsOf,
   keyLedBy,
   mustPut,
   nodeOf,
   preference,
   put,
+  sendAway,
   separate,
   settle,
   startWorld,
   valuesAtEach,
 } from '../sim/helpers.js'
-
-function sendAway(world: World, nodes: readonly NodeId[]): void {
-  for (const number of nodes) {
-    const node = nodeOf(world, number)
-    const { generation } = node
-    node.die()
-    world['tellSupervisor']({ type: 'node-exited', node: number, generation, reason: 'away', failure: false })
-  }
-  world.pass(5)
-}
-
-function hintsOf(world: World): Record<string, number> {
-  const kept: Record<string, number> = {}
-  for (const { node, host } of world.nodes.values()) {
-    for (const [owner, { count }] of host?.['cast'].courier?.owners ?? [])
-      if (count > 0) kept[`${node}->${owner}`] = count
-  }
-  return kept
-}
 
 function holds(world: World, holder: NodeId, owner: NodeId, key: string): boolean {
   const hint = hintKey(owner, internalKey(key))

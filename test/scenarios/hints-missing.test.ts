@@ -4,17 +4,16 @@
 
 import { describe, expect, it } from 'vitest'
 import type { NodeId } from '../../src/base/units.js'
-import type { World } from '../../src/sim/world.js'
-import { keyLedBy, mustPut, preference, separate, settle, startWorld, valuesAtEach } from '../sim/helpers.js'
-
-function hintsOf(world: World): Record<string, number> {
-  const kept: Record<string, number> = {}
-  for (const { node, host } of world.nodes.values()) {
-    for (const [owner, { count }] of host?.['cast'].courier?.owners ?? [])
-      if (count > 0) kept[`${node}->${owner}`] = count
-  }
-  return kept
-}
+import {
+  hintsOf,
+  keyLedBy,
+  mustPut,
+  preference,
+  separate,
+  settle,
+  startWorld,
+  valuesAtEach,
+} from '../sim/helpers.js'
 
 describe('an owner that is suspected, and nobody to stand in', () => {
   it('three nodes, the default: what was acknowledged while it was isolated comes home', () => {

@@ -6,11 +6,12 @@ import { describe, expect, it } from 'vitest'
 import type { NodeId } from '../../src/base/units.js'
 import { hintKey } from '../../src/protocol/hint.js'
 import { internalKey } from '../../src/sim/client.js'
-import type { World } from '../../src/sim/world.js'
 import { objectRow } from '../../src/storage/store.js'
 import {
   copyAt,
+  drainHints,
   get,
+  hintsOf,
   keyLedBy,
   mustGet,
   mustPut,
@@ -18,45 +19,13 @@ import {
   partitionOfKey,
   preference,
   put,
+  sendAway,
   settle,
   startWorld,
   values,
   valuesAtEach,
 } from '../sim/helpers.js'
 import { Workload } from '../sim/workload.js'
-
-/** Their threads end, on purpose: nobody begins them again before `world.start()`. */
-function sendAway(world: World, nodes: readonly NodeId[]): void {
-  for (const number of nodes) {
-    const node = nodeOf(world, number)
-    const { generation } = node
-    node.die()
-    world['tellSupervisor']({ type: 'node-exited', node: number, generation, reason: 'away', failure: false })
-  }
-  world.pass(5)
-}
-
-/** How many hints each living node keeps for the others, as `holder->owner`. */
-function hintsOf(world: World): Record<string, number> {
-  const kept: Record<string, number> = {}
-  for (const { node, host } of world.nodes.values()) {
-    for (const [owner, { count }] of host?.['cast'].courier?.owners ?? [])
-      if (count > 0) kept[`${node}->${owner}`] = count
-  }
-  return kept
-}
-
-/** Waits until no courier has anything left, or thinks that an earlier life may have left something. */
-function drain(world: World): void {
-  const done = world.runUntil(
-    () =>
-      [...world.nodes.values()].every(
-        ({ host }) => host !== undefined && host['cast'].courier?.owners.size === 0,
-      ),
-    60_000,
-  )
-  expect(done, `hints that are left: ${JSON.stringify(hintsOf(world))}`).toBe(true)
-}
 
 describe('two of the three primaries are down', () => {
   it('every put succeeds, the hints are on the right fallbacks and apart; back again, all replicas are equal', () => {
@@ -81,7 +50,7 @@ describe('two of the three primaries are down', () => {
     expect(valuesAtEach(world, key, 0)).toEqual([])
 
     world.start()
-    drain(world)
+    drainHints(world)
     expect(valuesAtEach(world, key)).toEqual([['w19'], ['w19'], ['w19']])
     expect(copyAt(world, fourth, key)).toBeUndefined()
     expect(nodeOf(world, third).host?.['cast'].courier?.owners.size).toBe(0)
@@ -133,7 +102,7 @@ describe('one node of five is left', () => {
       for (const key of keys) mustPut(world, key, key, { w: 1, dw: 1 })
       for (const key of keys) expect(values(world, key, { r: 1 }), key).toEqual([key])
       world.start()
-      drain(world)
+      drainHints(world)
       for (const key of keys) expect(valuesAtEach(world, key), key).toEqual([[key], [key], [key]])
     }
   })
@@ -154,7 +123,7 @@ describe('what is kept', () => {
       world.pass(190 + (seed - 20))
       for (const holder of holders) world.kill(holder)
       world.pass(500)
-      drain(world)
+      drainHints(world)
       settle(world)
       for (const key of keys)
         expect(valuesAtEach(world, key), `${key} in seed ${seed}`).toEqual([[key], [key], [key]])
@@ -170,7 +139,7 @@ describe('what is kept', () => {
     world.crash('power')
     world.start()
     settle(world)
-    drain(world)
+    drainHints(world)
     expect(valuesAtEach(world, key)).toEqual([['v'], ['v'], ['v']])
   })
 
@@ -184,7 +153,7 @@ describe('what is kept', () => {
     mustPut(world, kept, 'c', { w: 3 })
     mustPut(world, gone, '', { w: 3, change: 'delete', context })
     world.start()
-    drain(world)
+    drainHints(world)
     const all = ['a', 'b', 'c']
     expect(valuesAtEach(world, kept)).toEqual([all, all, all])
     expect(valuesAtEach(world, gone)).toEqual([[], [], []])
@@ -201,7 +170,7 @@ describe('what is kept', () => {
     world.pass(5_000)
     expect(nodeOf(world, holder).host?.journal?.counters.flushed).toBe(0)
     world.start()
-    drain(world)
+    drainHints(world)
     expect(valuesAtEach(world, key)).toEqual([['v'], ['v'], ['v']])
   })
 
@@ -220,7 +189,7 @@ describe('what is kept', () => {
     world.pass(10)
     world.start()
     settle(world)
-    drain(world)
+    drainHints(world)
     for (const key of keys) {
       const [first, ...others] = valuesAtEach(world, key)
       expect(others, key).toEqual([[key], [key]])
@@ -284,7 +253,7 @@ describe('nodes that come and go at any moment', () => {
       world.pass(6_000)
       world.start()
       settle(world)
-      drain(world)
+      drainHints(world)
       expect(workload.finish().lost, `seed ${seed}`).toEqual([])
     }
   })
@@ -301,7 +270,7 @@ describe('nodes that come and go at any moment', () => {
       expect(request.answer, `seed ${seed}`).toMatchObject({ type: 'put-answered', stored: 3 })
       expect(values(world, key, { r: 2 })).toEqual(['v'])
       world.start()
-      drain(world)
+      drainHints(world)
       expect(valuesAtEach(world, key)).toEqual([['v'], ['v'], ['v']])
       expect(mustGet(world, key, { r: 3, pr: 3 }).object?.siblings).toHaveLength(1)
     }

@@ -3,7 +3,6 @@
 import { describe, expect, it } from 'vitest'
 import type { NodeId } from '../../src/base/units.js'
 import { textsOf } from '../../src/sim/client.js'
-import type { World } from '../../src/sim/world.js'
 import {
   get,
   keyLedBy,
@@ -12,20 +11,11 @@ import {
   nodeOf,
   preference,
   put,
+  sendAway,
   separate,
   startWorld,
   values,
 } from '../sim/helpers.js'
-
-function sendAway(world: World, nodes: readonly NodeId[]): void {
-  for (const number of nodes) {
-    const node = nodeOf(world, number)
-    const { generation } = node
-    node.die()
-    world['tellSupervisor']({ type: 'node-exited', node: number, generation, reason: 'away', failure: false })
-  }
-  world.pass(5)
-}
 
 describe('all owners of a key are dead for a moment, and nobody keeps anything', () => {
   it.each([

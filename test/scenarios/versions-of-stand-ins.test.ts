@@ -1,44 +1,22 @@
 // Versions made by stand-ins, and by coordinators that lost a copy without losing their life.
 
 import { describe, expect, it } from 'vitest'
-import type { NodeId } from '../../src/base/units.js'
-import type { World } from '../../src/sim/world.js'
 import type { StoredObject } from '../../src/versions/object.js'
 import { contextOf } from '../../src/versions/read.js'
 import {
+  drainHints,
   get,
   keyLedBy,
   mustGet,
   mustPut,
-  nodeOf,
   preference,
   put,
+  sendAway,
   settle,
   startWorld,
   values,
   valuesAtEach,
 } from '../sim/helpers.js'
-
-function sendAway(world: World, nodes: readonly NodeId[]): void {
-  for (const number of nodes) {
-    const node = nodeOf(world, number)
-    const { generation } = node
-    node.die()
-    world['tellSupervisor']({ type: 'node-exited', node: number, generation, reason: 'away', failure: false })
-  }
-  world.pass(5)
-}
-
-function drain(world: World): void {
-  const done = world.runUntil(
-    () =>
-      [...world.nodes.values()].every(
-        ({ host }) => host !== undefined && host['cast'].courier?.owners.size === 0,
-      ),
-    60_000,
-  )
-  expect(done).toBe(true)
-}
 
 describe('while all three owners are away', () => {
   it('a thousand read-modify-writes leave one value with a clock of about ten entries, not of a thousand', () => {
@@ -73,7 +51,7 @@ describe('while all three owners are away', () => {
       mustPut(world, key, '', { w: 3, change: 'delete', ...(object && { context: contextOf(object) }) })
       const now = values(world, key, { r: 3 })
       world.start()
-      drain(world)
+      drainHints(world)
       settle(world)
       const later = valuesAtEach(world, key)[0]
       // 'old' was away with its owners: it was never read, and stays.
@@ -131,7 +109,7 @@ describe('while all three owners are away', () => {
     mustPut(world, key, 'third', options)
     world.pass(1_000)
     world.start()
-    drain(world)
+    drainHints(world)
     expect(valuesAtEach(world, key)).toEqual([['third']])
   })
 })

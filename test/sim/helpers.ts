@@ -163,6 +163,37 @@ export function takeDown(world: World, nodes: readonly NodeId[]): void {
   world.pass(5)
 }
 
+/** Their threads end, and nobody begins them again before `world.start()`; memory and disk stay. */
+export function sendAway(world: World, nodes: readonly NodeId[]): void {
+  for (const number of nodes) {
+    const node = nodeOf(world, number)
+    const { generation } = node
+    node.die()
+    world['tellSupervisor']({ type: 'node-exited', node: number, generation, reason: 'away', failure: false })
+  }
+  world.pass(5)
+}
+
+/** How many hints each living node keeps for the others, as `holder->owner`. */
+export function hintsOf(world: World): Record<string, number> {
+  const kept: Record<string, number> = {}
+  for (const { node, host } of world.nodes.values()) {
+    for (const [owner, { count }] of host?.['cast'].courier?.owners ?? [])
+      if (count > 0) kept[`${node}->${owner}`] = count
+  }
+  return kept
+}
+
+/** Waits until no courier has anything left, or thinks that an earlier life may have left something. */
+export function drainHints(world: World): void {
+  const isEmpty = () =>
+    [...world.nodes.values()].every(
+      ({ host }) => host !== undefined && host['cast'].courier?.owners.size === 0,
+    )
+  const done = world.runUntil(isEmpty, 60_000)
+  expect(done, `hints that are left: ${JSON.stringify(hintsOf(world))}`).toBe(true)
+}
+
 /** Switches faults of the network on or off while the world runs. */
 export function setNetwork(world: World, options: Partial<NetworkOptions>): void {
   Object.assign(world.network['options'], options)
