@@ -34,7 +34,7 @@ export function keep(state: CourierState, envelope: Envelope, message: Keep, tur
     return turn.send(envelope.from as Address<'vnode'>, failed, envelope.request)
   }
   const bytesBefore = before === undefined ? -key.length : before.length
-  if (!storeCopy(partitionOf(ring, hash), hint, envelope, message, turn)) return
+  if (storeCopy(partitionOf(ring, hash), hint, envelope, message, turn) === 'refused') return
   const owed = owedTo(state, owner, turn.now)
   if (owed.count === 0) owed.since = turn.now
   if (before === undefined) owed.count++

@@ -23,7 +23,7 @@ import { stampMillis } from '../../versions/stamp.js'
 import { nextWriteStamp, write } from '../../versions/write.js'
 import { type Turn, unreadable } from '../actor.js'
 import { lead } from './lead.js'
-import { isHealthy, isUp, type VnodeState } from './state.js'
+import { actorAfter, isHealthy, isUp, type VnodeState } from './state.js'
 
 const nothing = Buffer.alloc(0)
 
@@ -39,7 +39,7 @@ export function put(state: VnodeState, envelope: Envelope, message: Put, turn: T
   if (local === unreadable) return refuse(envelope, 'unreadable', {}, turn)
   const refusal = refusalBeforeWrite(state, message, replicas, local, turn)
   if (refusal !== undefined) return refuse(envelope, refusal.code, refusal.details, turn)
-  const dot = isPrimary ? nextDot(state) : nextDotOfStandIn(state, message, local)
+  const dot = isPrimary ? nextDot(state, message, local) : nextDotOfStandIn(state, message, local)
   const object = newVersion(state, message, local, dot, turn)
   if (object.siblings.length > Math.max(limits.siblingsMax, local?.siblings.length ?? 0)) {
     return refuse(
@@ -117,7 +117,7 @@ function refusalBeforeWrite(
     return { code: 'value-invalid', details: { reason: 'damaged on its way' } }
   }
   for (const entry of message.context?.clock ?? []) {
-    if (entry.actor === state.incarnation && entry.counter > state.counter) {
+    if (entry.actor === state.actor && entry.counter > state.counter) {
       return { code: 'context-invalid', details: { reason: 'names a write that was never made' } }
     }
   }
@@ -145,9 +145,11 @@ function conditionRefusal(
 }
 
 /** A dot that was never issued. */
-function nextDot(state: VnodeState): Dot {
+function nextDot(state: VnodeState, message: Put, local: StoredObject | undefined): Dot {
+  // A copy that is kept in memory only may have been let go: then what it counted is not here.
+  if (local === undefined && message.level === 'memory') return newActor(state)
   state.counter++
-  return { actor: state.incarnation, counter: state.counter }
+  return { actor: state.actor, counter: state.counter }
 }
 
 /**
@@ -172,10 +174,7 @@ function nextDotOfStandIn(state: VnodeState, message: Put, local: StoredObject |
 const standInsMax = 10_000
 
 function newActor(state: VnodeState): Dot {
-  state.counter++
-  // An odd factor maps the counters of one life to as many actors; lives begin at random places.
-  const actor = BigInt.asUintN(53, BigInt(state.incarnation) + BigInt(state.counter) * 0x1b_873f_9d3a_c5a7n)
-  return { actor: Math.max(1, Number(actor)), counter: 1 }
+  return { actor: actorAfter(state), counter: 1 }
 }
 
 /** Makes the version, with a stamp later than all that it has seen. */

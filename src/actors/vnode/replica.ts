@@ -21,7 +21,7 @@ import { type Turn, unreadable } from '../actor.js'
 import { passedOn, passOn, relay, relayed, successor } from './give.js'
 import { askedIndex, hintRefused, noteCopy, settle, stepIn } from './lead.js'
 import { rowStored } from './repair.js'
-import type { VnodeState } from './state.js'
+import { actorAfter, type VnodeState } from './state.js'
 import { itemRefused, itemStored } from './sync-mend.js'
 
 export function replicate(state: VnodeState, envelope: Envelope, message: Replicate, turn: Turn): void {
@@ -33,7 +33,9 @@ export function replicate(state: VnodeState, envelope: Envelope, message: Replic
     storeCopy(state.self.partition, message.key, own, message, turn)
     return
   }
-  if (storeCopy(state.self.partition, message.key, envelope, message, turn)) passOn(state, message, turn)
+  const outcome = storeCopy(state.self.partition, message.key, envelope, message, turn)
+  if (outcome !== 'refused') passOn(state, message, turn)
+  if (outcome === 'replaced') state.actor = actorAfter(state)
 }
 
 /** A copy that comes: of an object, or of one that is kept for another node (a hint, which has its own key). */
@@ -43,18 +45,21 @@ interface Copy {
   readonly level: Level
 }
 
-/** Merges the copy with what is stored under `key` and answers; false when it was refused. */
+/**
+ * Merges the copy with what is stored under `key` and answers. 'replaced': what was there could not be read, and what
+ * this node had counted in it is lost to it.
+ */
 export function storeCopy(
   partition: Partition,
   key: Key,
   envelope: Envelope,
   copy: Copy,
   turn: Turn,
-): boolean {
+): 'stored' | 'replaced' | 'refused' {
   const bytesMax = Math.max(turn.objectBytesMax, turn.mergedBytesMax)
   const tooLarge = copy.object.length > bytesMax
   if (tooLarge || turn.overloaded) return refuse(envelope, tooLarge ? 'value-too-large' : 'overloaded', turn)
-  if (replaceLatest(partition, key, envelope, copy, turn)) return true
+  if (replaceLatest(partition, key, envelope, copy, turn)) return 'stored'
   let incoming: StoredObject
   try {
     incoming = decodeObject(copy.object, copy.hash)
@@ -74,12 +79,12 @@ export function storeCopy(
   if (merged !== local) turn.put(partition, key, copy.hash, merged, level)
   else if (level !== 'memory') turn.persist(partition, key, copy.hash, level)
   acknowledge(envelope, level, turn)
-  return true
+  return found === unreadable ? 'replaced' : 'stored'
 }
 
-function refuse(envelope: Envelope, code: ErrorCode, turn: Turn): false {
+function refuse(envelope: Envelope, code: ErrorCode, turn: Turn): 'refused' {
   turn.send(envelope.from as Address<'vnode'>, { type: 'replicate-failed', code }, envelope.request)
-  return false
+  return 'refused'
 }
 
 /** The common case without decoding: one last-write-wins value comes for another, or for none, and is newer. */

@@ -1,7 +1,7 @@
 // What a vnode remembers between two messages. Objects are not here: they are in the node's buffer and
 // store, and come in through the turn.
 //
-// Invariant: `counter` is the last one issued in this incarnation; a dot (incarnation, counter) of this
+// Invariant: `counter` is the last one issued in this life and never goes back; a dot (actor, counter) of this
 // partition is never issued twice, because the incarnation is new in every life of the node.
 
 import type { Incarnation, Key, Millis, NodeId, RequestId } from '../../base/units.js'
@@ -91,7 +91,8 @@ export interface Gift {
 
 export interface VnodeState {
   readonly self: Address<'vnode'>
-  readonly incarnation: Incarnation
+  /** Names this vnode in dots: the incarnation of the node, until a copy was lost within its life. */
+  actor: Incarnation
   counter: number
   lastStamp: Stamp
   ring: Ring | undefined
@@ -136,4 +137,11 @@ export function isHealthy(state: VnodeState, node: NodeId): boolean {
 export function nextRequest(state: VnodeState): RequestId {
   state.lastRequest = state.lastRequest >= 0xffff_ffff ? 1 : state.lastRequest + 1
   return state.lastRequest
+}
+
+/** An actor that was never heard of: an odd factor maps the counters of one life to as many, lives begin anywhere. */
+export function actorAfter(state: VnodeState): Incarnation {
+  state.counter++
+  const actor = BigInt.asUintN(53, BigInt(state.actor) + BigInt(state.counter) * 0x1b_873f_9d3a_c5a7n)
+  return Math.max(1, Number(actor))
 }

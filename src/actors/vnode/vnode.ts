@@ -26,7 +26,7 @@ export const vnodeActor: Actor<VnodeState, VnodeMessage> = {
   start(self: Address, turn: Turn): VnodeState {
     return {
       self: self as Address<'vnode'>,
-      incarnation: turn.incarnation,
+      actor: turn.incarnation,
       counter: 0,
       // Stamps are whole numbers; a floor that a wall clock gave need not be one.
       lastStamp: Math.ceil(turn.stampFloor),
