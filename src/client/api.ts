@@ -124,6 +124,12 @@ export interface Bucket<T> {
   readonly name: string
   readonly properties: BucketProperties
   get(key: KeyInput, options?: ReadOptions): Promise<GetResult<T>>
+  /**
+   * The same at once, where `r` replicas hold the key in memory and agree; undefined when it takes messages to tell
+   * (use `get` then). A key that is not there has a result like any other: one without values. Throws what `get`
+   * rejects with.
+   */
+  getSync(key: KeyInput, options?: ReadOptions): GetResult<T> | undefined
   put(key: KeyInput, value: T, options?: PutOptions): Promise<WriteResult<T>>
   delete(
     key: KeyInput,

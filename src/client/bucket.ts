@@ -2,15 +2,18 @@
 // request means is decided by actors; this file translates.
 
 import { crc32 } from 'node:zlib'
+import { Malformed } from '../base/bytes.js'
 import { RingspunError } from '../base/errors.js'
 import { limits } from '../base/limits.js'
 import type { Key, Millis, NodeId } from '../base/units.js'
-import type { GetAnswered } from '../protocol/read.js'
+import type { Get, GetAnswered } from '../protocol/read.js'
 import type { Put, PutAnswered } from '../protocol/write.js'
+import { absent } from '../storage/object-buffer-reader.js'
 import { encodeContext } from '../versions/context-codec.js'
-import type { Sibling, StoredObject } from '../versions/object.js'
-import { decodeObject } from '../versions/object-codec.js'
-import { contextOf, earliestExpiry, liveSiblings } from '../versions/read.js'
+import { merge } from '../versions/merge.js'
+import type { StoredObject } from '../versions/object.js'
+import { decodeObject, findLatest, latest } from '../versions/object-codec.js'
+import { contextOf, liveSiblings } from '../versions/read.js'
 import type {
   Bucket,
   BucketOptions,
@@ -40,6 +43,7 @@ import {
   checkW,
   timeoutOf,
 } from './options.js'
+import { Glance, Reading, Written } from './results.js'
 import { clearBucket, countKeys, scanPage, walkPages } from './scan.js'
 import { readToken, writeToken } from './token.js'
 
@@ -53,6 +57,13 @@ const readNames = [...requestNames, 'r', 'pr']
 const writeNames = [...requestNames, 'context', 'w', 'dw', 'pw']
 const deleteNames = [...writeNames, 'returnPrevious']
 const putNames = [...deleteNames, 'ttl', 'expiresAt', 'keepExpiry', 'condition']
+
+/** A read that was checked. */
+interface Question {
+  readonly message: Get
+  readonly timeoutMs: Millis
+  readonly signal: AbortSignal | undefined
+}
 
 /** A write that was checked and can be sent. */
 interface Prepared {
@@ -88,19 +99,63 @@ export class ClusterBucket<T> implements Bucket<T> {
     return this.core.propertiesOf(this.name)
   }
 
-  async get(key: KeyInput, options: ReadOptions = {}): Promise<GetResult<T>> {
-    checkNames(options, readNames, 'get')
+  get(key: KeyInput, options?: ReadOptions): Promise<GetResult<T>> {
+    try {
+      const question = this.question(key, options)
+      const found = this.look(question)
+      return found === undefined ? this.ask(question) : this.core.pace.resolve(found)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  getSync(key: KeyInput, options?: ReadOptions): GetResult<T> | undefined {
+    const question = this.question(key, options)
+    this.core.requests.check(question.signal)
+    return this.look(question)
+  }
+
+  private question(key: KeyInput, options: ReadOptions | undefined): Question {
     const { n, r, conflicts } = this.properties
-    const wanted = options.r === undefined ? r : checkR(options.r, n)
-    const pr = options.pr === undefined ? 0 : checkPr(options.pr, wanted)
     const internal = internalKey(this.prefix, key)
     const hash = this.core.hash(internal)
-    const answer = (await this.core.requests.send(
-      { type: 'get', key: internal, hash, conflicts, n, r: wanted, pr },
-      timeoutOf(options),
-      options.signal,
-    )) as GetAnswered
-    return new Reading(this, answer.object, hash, answer.fastest)
+    const plain = { type: 'get', key: internal, hash, conflicts, n, r, pr: 0 } as const
+    if (options === undefined) return { message: plain, timeoutMs: timeoutOf(none), signal: undefined }
+    checkNames(options, readNames, 'get')
+    const wanted = options.r === undefined ? r : checkR(options.r, n)
+    const pr = options.pr === undefined ? 0 : checkPr(options.pr, wanted)
+    const timeoutMs = timeoutOf(options)
+    return { message: { ...plain, r: wanted, pr }, timeoutMs, signal: options.signal }
+  }
+
+  /** What R replicas have in memory, without a message (runtime/shared-reads). */
+  private look({ message, signal }: Question): GetResult<T> | undefined {
+    const { shared, requests } = this.core
+    if (shared === undefined || requests.refuses(signal)) return undefined
+    const { key, hash, n, r, conflicts } = message
+    const found = shared.read(key, hash, n, r)
+    if (found === undefined) return undefined
+    const { copy, first } = shared
+    if (found === absent) return new Reading(this, undefined, hash, first, true)
+    // Two copies that are equal to the byte prove each other; one alone is proved by its checksum.
+    if (r > 1 && findLatest(copy.bytes, copy.valueStart, copy.valueEnd)) {
+      const { encoding, start, end } = latest
+      const value = decodeValue({ encoding, value: copy.bytes.subarray(start, end) }, this.codec, true) as T
+      return new Glance(this, value, hash, first, copy)
+    }
+    try {
+      const object = merge(undefined, decodeObject(copy.value, hash), conflicts)
+      return new Reading(this, object, hash, first, true)
+    } catch (error) {
+      // A copy with a wrong checksum: the replicas are asked, and mend it.
+      if (error instanceof Malformed) return undefined
+      throw error
+    }
+  }
+
+  private async ask({ message, timeoutMs, signal }: Question): Promise<GetResult<T>> {
+    const answer = (await this.core.requests.send(message, timeoutMs, signal)) as GetAnswered
+    return new Reading(this, answer.object, message.hash, answer.fastest, false)
   }
 
   put(key: KeyInput, value: T, options: PutOptions = {}): Promise<WriteResult<T>> {
@@ -204,7 +259,20 @@ export class ClusterBucket<T> implements Bucket<T> {
 
   async getMany(keys: readonly KeyInput[], options: ReadOptions = {}): Promise<GetResult<T>[]> {
     checkBatch(keys)
-    return inWindows(keys, (key) => this.get(key, options))
+    const results = new Array<GetResult<T>>(keys.length)
+    for (let start = 0; start < keys.length; start += windowMax) {
+      const asked: Promise<unknown>[] = []
+      const end = Math.min(keys.length, start + windowMax)
+      for (let at = start; at < end; at++) {
+        const question = this.question(keys[at] as KeyInput, options)
+        const found = this.look(question)
+        if (found !== undefined) results[at] = found
+        else asked.push(this.ask(question).then((result) => (results[at] = result)))
+      }
+      if (asked.length > 0) await Promise.all(asked)
+      else if (end < keys.length) await this.core.pace.yield()
+    }
+    return results
   }
 
   /** All entries are checked before any is sent: a batch that was refused for what was in it had no effect. */
@@ -246,16 +314,13 @@ export class ClusterBucket<T> implements Bucket<T> {
   }
 
   /** The live values of an object, merged into one where the bucket has a merge function. */
-  valuesOf(object: StoredObject | undefined): T[] {
+  valuesOf(object: StoredObject | undefined, owned = false): T[] {
     if (object === undefined) return []
-    const values = liveSiblings(object, Date.now()).map((sibling) => this.decode(sibling))
+    const live = liveSiblings(object, Date.now())
+    const values = live.map((sibling) => decodeValue(sibling, this.codec, owned) as T)
     const { merge } = this
     if (merge === undefined || values.length < 2) return values
     return [values.reduce(merge)]
-  }
-
-  private decode(sibling: Sibling): T {
-    return decodeValue(sibling, this.codec) as T
   }
 
   token(object: StoredObject, hash: number, coordinator: NodeId): ContextToken {
@@ -272,66 +337,7 @@ export class ClusterBucket<T> implements Bucket<T> {
 }
 
 const nothing = Buffer.alloc(0)
-
-/** The context is made only when asked for: most reads never use it. */
-class Reading<T> implements GetResult<T> {
-  readonly values: readonly T[]
-  readonly expiresAt: Millis
-  private readonly bucket: ClusterBucket<T>
-  private readonly object: StoredObject | undefined
-  private readonly hash: number
-  private readonly fastest: NodeId
-
-  constructor(bucket: ClusterBucket<T>, object: StoredObject | undefined, hash: number, fastest: NodeId) {
-    this.bucket = bucket
-    this.object = object
-    this.hash = hash
-    this.fastest = fastest
-    this.values = bucket.valuesOf(object)
-    this.expiresAt = object === undefined ? 0 : earliestExpiry(object, Date.now())
-  }
-
-  get value(): T | undefined {
-    if (this.values.length > 1) {
-      const reason = `the key has ${this.values.length} concurrent values: use values`
-      throw new RingspunError('too-many-siblings', reason, { siblings: this.values.length })
-    }
-    return this.values[0]
-  }
-
-  get context(): ContextToken | undefined {
-    return this.object && this.bucket.token(this.object, this.hash, this.fastest)
-  }
-}
-
-class Written<T> implements WriteResult<T> {
-  readonly w: number
-  readonly dw: number
-  readonly level: PutAnswered['level']
-  readonly existed: boolean
-  private readonly bucket: ClusterBucket<T>
-  private readonly answer: PutAnswered
-  private readonly hash: number
-
-  constructor(bucket: ClusterBucket<T>, answer: PutAnswered, hash: number) {
-    this.bucket = bucket
-    this.answer = answer
-    this.hash = hash
-    this.w = answer.stored
-    this.dw = answer.durable
-    this.level = answer.level
-    this.existed = answer.existed
-  }
-
-  get context(): ContextToken {
-    return this.bucket.contextToken(this.answer, this.hash)
-  }
-
-  get previous(): readonly T[] {
-    const { previous } = this.answer
-    return previous === undefined ? [] : this.bucket.valuesOf(decodeObject(previous, this.hash))
-  }
-}
+const none: ReadOptions = {}
 
 function valueChange(value: unknown, options: PutOptions): Change {
   const { condition } = options

@@ -11,6 +11,8 @@ import type { ClaimantMessage, Envelope, SupervisorMessage } from '../protocol/e
 import { hashOf, type Ring } from '../ring/ring.js'
 import { Host } from '../runtime/host.js'
 import type { HostPorts } from '../runtime/ports.js'
+import { ServingTable } from '../runtime/serving-table.js'
+import { SharedReads } from '../runtime/shared-reads.js'
 import { now, wall } from '../runtime/threads/clock.js'
 import { Links } from '../runtime/threads/links.js'
 import { Loop } from '../runtime/threads/loop.js'
@@ -37,6 +39,7 @@ import type { ClusterCore } from './core.js'
 import { LocalFaults } from './faults.js'
 import { type Kept, Membership } from './membership.js'
 import { type ClusterSettings, checkBucketOptions } from './options.js'
+import { Pace } from './pace.js'
 import { Requests } from './requests.js'
 import { readStatus } from './status.js'
 
@@ -58,6 +61,7 @@ export class LocalCluster implements ClusterApi {
   private readonly loop: Loop
   private readonly core: ClusterCore
   private readonly transport: Transport
+  private readonly serving: ServingTable
   private readonly openedAt = now()
   private closing: Promise<void> | undefined
 
@@ -68,10 +72,11 @@ export class LocalCluster implements ClusterApi {
     this.id = id
     this.buckets_ = new Buckets(settings, directory)
     this.options = publicOptions(settings, ring)
-    const shared = createSharedState(ring.nodes, settings.memory)
+    const shared = createSharedState(ring, settings.memory)
     // No larger message is ever sent: an answer may carry what n replicas hold, each as much as its buffer takes.
     const copies = Math.min(settings.nodes, limits.copiesMax)
     const messageBytesMax = objectBytesMaxOf(settings.memory) * copies + messageOverheadBytes
+    this.serving = new ServingTable(shared.serving, shared.partitions)
     this.machine = this.makeMachine(shared, messageBytesMax)
     this.membership = new Membership(kept, {
       machine: this.machine,
@@ -90,8 +95,11 @@ export class LocalCluster implements ClusterApi {
       deliver: (envelope) => this.deliver(envelope),
       gateway: () => this.gateway(),
     })
+    this.host = new Host(this.ports(this.transport), { supervisor: true })
     this.core = {
       requests,
+      shared: settings.routing === 'client' ? this.sharedReads(shared) : undefined,
+      pace: new Pace(),
       secret: ring.seed,
       valueBytesMax: settings.valueBytesMax,
       partitions: ring.partitions,
@@ -105,7 +113,6 @@ export class LocalCluster implements ClusterApi {
       () => this.buckets_.copiesMax(),
       () => this.host.transfers,
     )
-    this.host = new Host(this.ports(this.transport), { supervisor: true })
     this.loop = new Loop(shared, supervisorThread, this.host, this.transport, (error) => {
       settings.log('error', `the client's host stopped: ${error.stack ?? error.message}`)
       requests.close()
@@ -137,6 +144,16 @@ export class LocalCluster implements ClusterApi {
       storage: undefined,
       peers: () => [],
     }
+  }
+
+  private sharedReads(shared: SharedState): SharedReads {
+    const links = new Links(shared.links)
+    return new SharedReads(this.host.gateway, {
+      serving: this.serving,
+      status: this.machine.status,
+      memoryOf: (node) => shared.memories[node],
+      isCut: (node) => links.isCut(supervisorThread, node),
+    })
   }
 
   private makeMachine(shared: SharedState, messageBytesMax: number): Machine {
@@ -216,6 +233,7 @@ export class LocalCluster implements ClusterApi {
       this.machine.giveUp(message.node)
       this.settings.log('error', `node ${message.node} is given up: it failed too often in a row`)
     } else if (message.type === 'keep-ring') {
+      this.serving.setEpoch(message.ring.epoch)
       this.membership.keep(message.ring)
       this.tell('claimant', { type: 'ring-kept', epoch: message.ring.epoch })
     }

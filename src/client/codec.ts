@@ -81,11 +81,16 @@ function checkPlain(value: object): void {
   }
 }
 
-export function decodeValue(sibling: Sibling, codec: 'auto' | 'bytes'): unknown {
-  const { value } = sibling
-  const encoding = codecOf(sibling.encoding)
+/** `owned`: the bytes are nobody else's, and may be handed out as they are. */
+export function decodeValue(
+  { value, encoding: mode }: Pick<Sibling, 'value' | 'encoding'>,
+  codec: 'auto' | 'bytes',
+  owned = false,
+): unknown {
+  const encoding = codecOf(mode)
   // A copy of its own: what is handed out must not change, nor keep a whole batch of messages alive.
-  if (codec === 'bytes' || encoding === encodings.bytes) return Uint8Array.prototype.slice.call(value)
+  if (codec === 'bytes' || encoding === encodings.bytes)
+    return owned ? value : Uint8Array.prototype.slice.call(value)
   if (encoding === encodings.text)
     return Buffer.from(value.buffer, value.byteOffset, value.length).toString('utf8')
   if (encoding === encodings.messagePack) {

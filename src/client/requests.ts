@@ -53,6 +53,17 @@ export class Requests {
     this.path = path
   }
 
+  /** True when a request of this signal would be refused as it is. */
+  refuses(signal: AbortSignal | undefined): boolean {
+    return this.closed !== undefined || signal?.aborted === true
+  }
+
+  /** Throws what a request of this signal would be refused with. */
+  check(signal: AbortSignal | undefined): void {
+    if (this.closed !== undefined) throw this.closed
+    if (signal?.aborted) throw error('aborted', 'the request was aborted before it was sent')
+  }
+
   get inFlight(): number {
     return this.open.size
   }

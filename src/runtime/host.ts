@@ -8,8 +8,9 @@
 
 import type { TransferState } from '../actors/claimant/state.js'
 import { courierActor } from '../actors/courier/courier.js'
+import type { GatewayState } from '../actors/gateway/state.js'
 import type { MenderState } from '../actors/mender/mender.js'
-import type { VnodeState } from '../actors/vnode/state.js'
+import { isServing, type VnodeState } from '../actors/vnode/state.js'
 import { vnodeActor } from '../actors/vnode/vnode.js'
 import type { ErrorCode } from '../base/errors.js'
 import { limits } from '../base/limits.js'
@@ -108,6 +109,11 @@ export class Host {
     return this.inbox.length > 0 || (this.aside?.ready ?? false)
   }
 
+  /** What the gateway of this thread knows; to be looked at, not changed. */
+  get gateway(): GatewayState {
+    return this.cast.gateway
+  }
+
   /** Stale copies that reads led by this thread have mended. */
   get readRepairs(): number {
     return this.cast.gateway.readRepairs
@@ -189,6 +195,8 @@ export class Host {
     for (const envelope of gathered) this.dispatch(envelope)
     this.aside?.fetch()
     this.suspect()
+    // Before anything that was decided can be heard of.
+    this.tellKept()
     this.releaseAll()
     this.journal?.pump()
   }
@@ -218,7 +226,9 @@ export class Host {
     if (to.kind === 'vnode') {
       this.turn.self = to
       this.count(envelope.message)
-      vnodeActor.receive(this.vnode(to.partition), envelope as Envelope<VnodeMessage>, this.turn)
+      const state = this.vnode(to.partition)
+      vnodeActor.receive(state, envelope as Envelope<VnodeMessage>, this.turn)
+      this.ports.serving?.serve(to.partition, isServing(state))
     } else if (to.kind === 'host') {
       this.answerHost(envelope as Envelope<HostMessage>)
     } else if (to.kind === 'client' || to.kind === 'machine') {
@@ -226,6 +236,15 @@ export class Host {
     } else if (!this.cast.receive(envelope)) {
       this.refuse(envelope, 'unavailable')
     }
+  }
+
+  /** Says for whom this node keeps something, for those who read without asking. */
+  private tellKept(): void {
+    const { serving } = this.ports
+    const owners = this.cast.courier?.owners
+    if (serving === undefined || owners === undefined || this.ring === undefined) return
+    if (owners.size === 0 && serving.isIdle) return
+    serving.keepFor(owners.keys(), this.ring.ring.nodes)
   }
 
   private count(message: Message): void {
@@ -295,6 +314,7 @@ export class Host {
       if (this.ring !== undefined && message.ring.epoch < this.ring.ring.epoch) return
       if (this.ring === undefined) this.walks?.restore(this.ports.life.volatile, message.ring)
       this.ring = message
+      this.ports.serving?.ringChanged(message.ring.epoch)
       this.tellActors(envelope as Envelope<RingChanged>)
     } else if (message.type === 'membership-news') {
       this.cast.membership?.membershipNews(message)
@@ -313,6 +333,7 @@ export class Host {
       if (state === undefined) continue
       turn.self = state.self
       vnodeActor.receive(state, { ...envelope, to: state.self }, turn)
+      this.ports.serving?.serve(state.self.partition, isServing(state))
     }
     if (message.type === 'ring-changed' && this.ports.life.catchUp !== undefined) {
       // A node that must catch up wakes all its vnodes, so that each asks its peers.

@@ -8,6 +8,7 @@ import type { Incarnation, Key, Millis, NodeId } from '../base/units.js'
 import type { Envelope } from '../protocol/envelope.js'
 import type { Store } from '../storage/store.js'
 import type { Stamp } from '../versions/object.js'
+import type { ServingNotes } from './serving-table.js'
 import type { Trees } from './trees.js'
 
 /** The node's objects in memory (storage/object-buffer): bytes by key, unflushed ones kept until flushed. */
@@ -93,6 +94,8 @@ export interface HostPorts {
   readonly storage: HostStorage | undefined
   /** The last batch that each node has reported, by node number: kept for them in case they forget. */
   readonly peers: () => readonly number[]
+  /** Where a node says what may be read of it without asking; left out where nobody reads so. */
+  readonly serving?: ServingNotes
   /** Set when membership is told from node to node; left out where the nodes are given once for all. */
   readonly gossip?: GossipOptions
 }

@@ -84,6 +84,11 @@ export class StatusTable {
     )
   }
 
+  /** True when this life, which was the present one, has been declared dead. */
+  isFenced(thread: NodeId, generation: number): boolean {
+    return Atomics.load(this.words, thread * wordsPerThread + fencedWord) >= generation
+  }
+
   /** Begins the next life and answers its generation. */
   begin(thread: NodeId): number {
     return Atomics.add(this.words, thread * wordsPerThread + generationWord, 1) + 1

@@ -66,6 +66,10 @@ export class Network {
     this.cut.add(pair(from, to))
   }
 
+  isCut(from: NodeId, to: NodeId): boolean {
+    return this.cut.has(pair(from, to))
+  }
+
   healAll(): void {
     this.cut.clear()
   }

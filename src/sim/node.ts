@@ -8,6 +8,7 @@ import type { Envelope } from '../protocol/envelope.js'
 import { hashOf, type Ring } from '../ring/ring.js'
 import { Host } from '../runtime/host.js'
 import type { HostPorts, HostStorage, Posted, VolatileKey } from '../runtime/ports.js'
+import { ServingNotes, type ServingTable } from '../runtime/serving-table.js'
 import { Trees } from '../runtime/trees.js'
 import { restoreTrees, type TreeSources } from '../runtime/trees-restore.js'
 import { createMemoryStore, type MemoryStore } from '../storage/memory-store.js'
@@ -24,6 +25,7 @@ export interface SimNodeWorld {
   readonly ring: Ring
   readonly copies: number
   readonly memoryBytes: number
+  readonly serving: ServingTable
   /** The planted bug of dynamo 1.5: a new life goes on with the incarnation of the last. */
   readonly sameIncarnation: boolean
   /** Pause between two comparisons of replicas; 0: only when asked. */
@@ -50,7 +52,8 @@ export class SimNode {
   storage: HostStorage | undefined
   meta: Meta | undefined
   private readonly world: SimNodeWorld
-  private memory: SharedArrayBuffer | undefined
+  /** Its objects: they outlive the thread. */
+  memory: SharedArrayBuffer | undefined
   private highWater: number | undefined
   private wasComplete: boolean | undefined
   private newborn = true
@@ -183,6 +186,7 @@ export class SimNode {
         if (current()) world.died(this, error.message)
       },
       heard: () => {},
+      serving: new ServingNotes(world.serving, this.node, this.generation),
       mendEveryMs: world.mendEveryMs,
       life: {
         incarnation,

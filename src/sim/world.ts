@@ -11,6 +11,8 @@ import type { Envelope, SupervisorMessage } from '../protocol/envelope.js'
 import { createRing, type Ring } from '../ring/ring.js'
 import { Host } from '../runtime/host.js'
 import type { HostPorts, Posted } from '../runtime/ports.js'
+import { createServingTable, ServingTable } from '../runtime/serving-table.js'
+import { SharedReads } from '../runtime/shared-reads.js'
 import type { Store } from '../storage/store.js'
 import { SimClient } from './client.js'
 import { type Delivery, Network, type NetworkOptions, threadNetwork } from './network.js'
@@ -58,6 +60,9 @@ export class World implements SimNodeWorld {
   readonly network: Network
   readonly nodes = new Map<NodeId, SimNode>()
   readonly client: SimClient
+  /** What may be read of each node without asking it, and whoever reads so. */
+  readonly serving: ServingTable
+  readonly shared: SharedReads
   /** Added to the wall clock: tests move it. */
   wallOffset: Millis = 0
   private readonly wrap: (node: NodeId, store: Store) => Store
@@ -84,6 +89,9 @@ export class World implements SimNodeWorld {
       hash: 'halfsip',
       seed: [options.seed >>> 0, 0x5eed],
     })
+    this.serving = new ServingTable(createServingTable(this.ring.partitions), this.ring.partitions)
+    this.serving.setEpoch(this.ring.epoch)
+    this.serving.doubt(nodes)
     const network = { ...threadNetwork, ...options.network }
     const schedule = (delay: Millis, run: () => void) => this.schedule(delay, run)
     this.network = new Network(
@@ -100,6 +108,13 @@ export class World implements SimNodeWorld {
     )
     this.client.sendTo = (envelope) => void this.postFrom(supervisorThread, 1, envelope)
     this.host = new Host(this.ports(), { supervisor: true })
+    this.shared = new SharedReads(this.host.gateway, {
+      serving: this.serving,
+      status: { isFenced: (node, generation) => this.isFenced(node, generation) },
+      memoryOf: (node) => this.nodes.get(node)?.memory,
+      isCut: (node) =>
+        this.network.isCut(supervisorThread, node) || this.network.isCut(node, supervisorThread),
+    })
     const self = singleAddress('host', supervisorThread)
     const ringChanged = { type: 'ring-changed', ring: this.ring } as const
     this.host.receive({ to: self, from: self, request: 0, deadline: 0, message: ringChanged })
@@ -122,6 +137,11 @@ export class World implements SimNodeWorld {
       heard: () => {},
       peers: () => [],
     }
+  }
+
+  private isFenced(node: NodeId, generation: number): boolean {
+    const life = this.nodes.get(node)
+    return life === undefined || !life.alive || life.generation !== generation
   }
 
   now(): Millis {
@@ -200,6 +220,7 @@ export class World implements SimNodeWorld {
   /** The whole process dies: all memory is gone. Call `start` to begin again. */
   crash(kind: 'process' | 'power'): void {
     this.note(`the ${kind} fails`)
+    this.serving.doubt([...this.nodes.keys()])
     for (const node of this.nodes.values()) {
       const { generation } = node
       node.loseMemory(kind)
@@ -258,6 +279,7 @@ export class World implements SimNodeWorld {
     } else if (message.type === 'spawn') this.spawn(message.node)
     else if (message.type === 'keep-ring') {
       this.ring = message.ring
+      this.serving.setEpoch(message.ring.epoch)
       const to = singleAddress('claimant', supervisorThread)
       const from = singleAddress('machine', supervisorThread)
       const kept = { type: 'ring-kept', epoch: message.ring.epoch } as const

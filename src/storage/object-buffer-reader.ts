@@ -6,19 +6,32 @@
 // before the index is asked a second time, and again after the copy. On ARM a plain load may complete after
 // a later atomic load, so an atomic store to a word of our own lies between: no load passes it backwards,
 // and no atomic load passes it forwards. An undefined answer proves nothing: ask the node.
+// `absent` is proved: no entry moved while the index was searched, and memory holds all that the store has.
 
 import type { Key } from '../base/units.js'
 import { hasKey, homeOf } from './object-buffer-index.js'
 import { entryHeaderBytes, entryWord, type Geometry, geometryOf, headerWord } from './object-buffer-layout.js'
+import type { ObjectCopy } from './object-copy.js'
 
 /** Whoever is overtaken this often in one read leaves the answer to the node. */
 const triesMax = 8
 const usesMax = 3
+/** Of `find`: look again. */
+const tryAgain = -2
+/** Fewer words are copied and compared faster by a loop than by a call. */
+const manyWords = 128
 /** Larger values are checked once more before room for them is made. */
 const smallValue = 16 * 1024
 
 /** The result of one try that must be repeated. */
 const again = Symbol('again')
+/** The node holds nothing of this key, neither in memory nor in its store. */
+export const absent = Symbol('absent')
+
+/** It was copied. */
+export const copied = Symbol('copied')
+
+export type Looked = typeof copied | typeof absent | undefined
 
 export class ObjectReader {
   private readonly memory: SharedArrayBuffer
@@ -27,6 +40,10 @@ export class ObjectReader {
   private readonly geometry: Geometry
   private readonly scale: number
   private readonly isWhole: ((value: Uint8Array, hash: number) => boolean) | undefined
+  /** What `find` has found. */
+  private unit = 0
+  private table = 0
+  private generation = 0
   /** A word that nobody else looks at: see `fence`. */
   private readonly own = new Int32Array(new SharedArrayBuffer(4))
 
@@ -52,6 +69,34 @@ export class ObjectReader {
     return undefined
   }
 
+  /** Copies the newest entry of a key, whole. `absent` where it is certain that the node holds nothing. */
+  copyInto(key: Key, hash: number, copy: ObjectCopy): Looked {
+    for (let tries = 0; tries < triesMax; tries++) {
+      const result = this.attemptEntry(key, hash, copy)
+      if (result !== again) return result
+    }
+    return undefined
+  }
+
+  /** Whether the newest value is the one that was copied, to the byte. Undefined when nobody can tell from here. */
+  matches(key: Key, hash: number, copy: ObjectCopy): boolean | undefined {
+    for (let tries = 0; tries < triesMax; tries++) {
+      const result = this.compare(key, hash, copy)
+      if (result !== again) return result
+    }
+    return undefined
+  }
+
+  /** Whether the node certainly holds nothing of a key. Undefined when nobody can tell from here. */
+  isAbsent(key: Key, hash: number): boolean | undefined {
+    for (let tries = 0; tries < triesMax; tries++) {
+      const slot = this.find(key, hash)
+      const result = slot === tryAgain ? again : slot < 0 ? this.notFound(key, hash) : copied
+      if (result !== again) return result && result === absent
+    }
+    return undefined
+  }
+
   /** Every load before it is done before any load after it. */
   private fence(): void {
     Atomics.store(this.own, 0, 0)
@@ -62,9 +107,90 @@ export class ObjectReader {
     hash: number,
     into: Uint8Array | undefined,
   ): Uint8Array | undefined | typeof again {
+    const slot = this.find(key, hash)
+    if (slot === tryAgain) return again
+    if (slot < 0) return this.notFound(key, hash) === again ? again : undefined
+    const { unit, table, generation } = this
+    const value = this.copy(unit, key.length, into, table, generation)
+    this.fence()
+    if (value === undefined || Atomics.load(this.words, table) !== generation) return again
+    this.use(slot)
+    return this.isWhole === undefined || this.isWhole(value, hash) ? value : undefined
+  }
+
+  private attemptEntry(key: Key, hash: number, copy: ObjectCopy): Looked | typeof again {
+    const { words } = this
+    const slot = this.find(key, hash)
+    if (slot === tryAgain) return again
+    if (slot < 0) return this.notFound(key, hash)
+    const { unit, table, generation } = this
+    const from = unit * 2
+    const keyEnd = entryHeaderBytes + key.length
+    const valueLength = words[from + entryWord.valueLength] as number
+    const end = keyEnd + valueLength
+    if (valueLength < 0 || unit * 8 + end > this.bytes.length) return again
+    if (valueLength > smallValue) {
+      this.fence()
+      if (Atomics.load(words, table) !== generation) return again
+    }
+    const count = (end + 3) >>> 2
+    copy.reserve(count * 4)
+    const target = copy.words
+    const to = copy.start >>> 2
+    if (count < manyWords) for (let i = 0; i < count; i++) target[to + i] = words[from + i] as number
+    else target.set(new Int32Array(this.memory, from * 4, count), to)
+    this.fence()
+    if (Atomics.load(words, table) !== generation) return again
+    copy.valueStart = copy.start + keyEnd
+    copy.valueEnd = copy.start + end
+    copy.keep()
+    this.use(slot)
+    return copied
+  }
+
+  private compare(key: Key, hash: number, copy: ObjectCopy): boolean | undefined | typeof again {
+    const slot = this.find(key, hash)
+    if (slot === tryAgain) return again
+    if (slot < 0) {
+      const found = this.notFound(key, hash)
+      return found === absent ? false : (found as undefined | typeof again)
+    }
+    const { unit, table, generation } = this
+    const same = this.isSame(unit, copy)
+    this.fence()
+    if (Atomics.load(this.words, table) !== generation) return again
+    this.use(slot)
+    return same
+  }
+
+  /** The length of the value, the key and the value; on what may still turn out to be garbage. */
+  private isSame(unit: number, copy: ObjectCopy): boolean {
+    const { words, bytes } = this
+    const from = unit * 2
+    const to = copy.start >>> 2
+    const length = copy.valueEnd - copy.start
+    const start = unit * 8
+    if (words[from + entryWord.valueLength] !== copy.words[to + entryWord.valueLength]) return false
+    if (start + length > bytes.length) return false
+    const whole = length >>> 2
+    if (whole >= manyWords) {
+      const header = entryHeaderBytes
+      const { start: at, valueEnd } = copy
+      return bytes.compare(copy.bytes, at + header, valueEnd, start + header, start + length) === 0
+    }
+    const other = copy.words
+    for (let i = entryHeaderBytes >>> 2; i < whole; i++) if (words[from + i] !== other[to + i]) return false
+    // Behind the value lies what lay there before.
+    for (let at = whole * 4; at < length; at++) {
+      if (bytes[start + at] !== copy.bytes[copy.start + at]) return false
+    }
+    return true
+  }
+
+  /** The place of a key, and its unit, the word of its segment's generation, and that. -1: not there. */
+  private find(key: Key, hash: number): number {
     const { words, bytes, geometry } = this
     const wanted = hash | 0
-    const moves = Atomics.load(words, headerWord.moves)
     let slot = homeOf(hash, this.scale)
     for (let at = geometry.indexWord + slot * 2; slot < geometry.slots; at += 2, slot++) {
       const unit = Atomics.load(words, at + 1)
@@ -73,19 +199,37 @@ export class ObjectReader {
       const table = geometry.tableWord + ((unit - geometry.arenaUnit) >> geometry.segmentUnitsShift) * 2
       const generation = Atomics.load(words, table)
       // Still named, so the entry is one of this generation or of a later one.
-      if (Atomics.load(words, at + 1) !== unit) return again
-      if (!hasKey(words, bytes, unit, key)) continue
-      const value = this.copy(unit, key.length, into, table, generation)
-      this.fence()
-      if (value === undefined || Atomics.load(words, table) !== generation) return again
-      const use = geometry.usesByte + slot
-      const uses = bytes[use] as number
-      // Only a hint for eviction: whoever's count it becomes, nothing else is touched.
-      if (uses < usesMax) bytes[use] = uses + 1
-      return this.isWhole === undefined || this.isWhole(value, hash) ? value : undefined
+      if (Atomics.load(words, at + 1) !== unit) return tryAgain
+      if (!hasKey(words, bytes, unit, key)) {
+        // Another key of this hash; or what was compared is not this entry any more.
+        this.fence()
+        if (Atomics.load(words, table) !== generation) return tryAgain
+        continue
+      }
+      this.unit = unit
+      this.table = table
+      this.generation = generation
+      return slot
     }
+    return -1
+  }
+
+  /** It was not found: searched once more, under watch. */
+  private notFound(key: Key, hash: number): Exclude<Looked, typeof copied> | typeof again {
+    const { words } = this
+    const moves = Atomics.load(words, headerWord.moves)
+    if ((moves & 1) !== 0 || this.find(key, hash) !== -1) return again
     this.fence()
-    return (moves & 1) === 0 && Atomics.load(words, headerWord.moves) === moves ? undefined : again
+    if (Atomics.load(words, headerWord.moves) !== moves) return again
+    // It turns false before the first object leaves for the store alone.
+    return Atomics.load(words, headerWord.complete) === 1 ? absent : undefined
+  }
+
+  private use(slot: number): void {
+    const at = this.geometry.usesByte + slot
+    const uses = this.bytes[at] as number
+    // Only a hint for eviction: whoever's count it becomes, nothing else is touched.
+    if (uses < usesMax) this.bytes[at] = uses + 1
   }
 
   /** Copies what may still turn out to be garbage; undefined when it already does. */

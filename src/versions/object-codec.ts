@@ -21,6 +21,8 @@ const format = 1
 const anyKind = 0
 const latestKind = 1
 const stampAt = 4
+/** Of one last-write-wins value: after its stamp and its actor. */
+const dotCounterAt = stampAt + 16
 /** The fewest bytes of a clock entry and of a sibling: bounds a count before anything is allocated by it. */
 const entryBytesMin = 13
 const siblingBytesMin = 13
@@ -102,6 +104,26 @@ export function looksWhole(bytes: Uint8Array, keyHash: number): boolean {
   if (end < 3) return false
   const sum = new Reader(bytes, end).u32()
   return crc32(bytes.subarray(0, end), keyHash) === sum
+}
+
+/** What `findLatest` has found: the encoding byte of the value, and where it begins and ends. */
+export const latest = { encoding: 0, start: 0, end: 0 }
+
+/**
+ * Finds the value in the commonest of objects, one last-write-wins value that lives for ever, without decoding the
+ * rest: into `latest`. False for any other. Its checksum is not looked at: that is for whoever has another proof.
+ */
+export function findLatest(bytes: Uint8Array, start: number, end: number): boolean {
+  if (bytes[start] !== format || bytes[start + 1] !== latestKind || bytes[start + 2] !== 0) return false
+  let at = start + dotCounterAt
+  while ((bytes[at] as number) >= 0x80 && at < end) at++
+  // The last byte of the counter, and the time.
+  at += 5
+  if (at > end - 4) return false
+  latest.encoding = bytes[start + 3] as number
+  latest.start = at
+  latest.end = end - 4
+  return true
 }
 
 /** Values are views of `bytes`, and `encoded` is `bytes`. Throws `Malformed` on anything that is not an object of this key. */

@@ -190,6 +190,11 @@ class FakeBucket implements Bucket<Uint8Array> {
     }
   }
 
+  /** Nothing is ever in memory here: commands fall back to `get`. */
+  getSync(): undefined {
+    return undefined
+  }
+
   private write(
     key: string,
     value: Uint8Array | undefined,

@@ -13,7 +13,9 @@ import { internalKey, type SimRead, type SimRequest, type SimWrite, textsOf } fr
 import type { NetworkOptions } from '../../src/sim/network.js'
 import type { SimNode } from '../../src/sim/node.js'
 import { World, type WorldOptions } from '../../src/sim/world.js'
+import { absent } from '../../src/storage/object-buffer-reader.js'
 import { objectRow } from '../../src/storage/store.js'
+import { merge } from '../../src/versions/merge.js'
 import type { StoredObject } from '../../src/versions/object.js'
 import { decodeObject } from '../../src/versions/object-codec.js'
 
@@ -57,6 +59,21 @@ export function mustGet(world: World, key: string, options: SimRead = {}): GetAn
 /** The values of a key as a quorum reads them. */
 export function values(world: World, key: string, options: SimRead = {}): string[] {
   return textsOf(mustGet(world, key, options).object)
+}
+
+/** What R replicas have in memory, without a message; undefined when messages must tell. */
+export function glance(
+  world: World,
+  key: string,
+  { n = world.copies, r = 2, conflicts = 'siblings' }: SimRead = {},
+): string[] | undefined {
+  const internal = internalKey(key)
+  const hash = hashOf(world.ring, internal)
+  const found = world.shared.read(internal, hash, n, r)
+  if (found === undefined) return undefined
+  if (found === absent) return []
+  // A copy of its own: the next glance may lie over this one, and nobody changes what was answered.
+  return textsOf(merge(undefined, decodeObject(Buffer.from(world.shared.copy.value), hash), conflicts))
 }
 
 /** The nodes that shall hold the key, then the others. */

@@ -9,7 +9,7 @@ import { type SimRequest, type SimWrite, textsOf } from '../../src/sim/client.js
 import type { World } from '../../src/sim/world.js'
 import type { Context } from '../../src/versions/object.js'
 import { contextOf } from '../../src/versions/read.js'
-import { answerOf } from './helpers.js'
+import { answerOf, glance } from './helpers.js'
 
 export type Fate = 'open' | 'ok' | 'refused' | 'indeterminate'
 
@@ -37,6 +37,8 @@ export interface WorkloadOptions {
   readonly r: number
   /** What happens beside the requests, at each step. */
   readonly nemesis?: (world: World, random: Random, step: number) => void
+  /** Reads without messages too, at every step, and holds them to every write that was acknowledged before. */
+  readonly glances?: boolean
   /** Whether r + w > n makes reads see what was acknowledged before they began: with strict quorums only. */
   readonly regular?: boolean
 }
@@ -46,6 +48,8 @@ export interface WorkloadReport {
   readonly indeterminate: number
   readonly refused: number
   readonly siblingsSeen: number
+  /** Reads without messages that were answered. */
+  readonly glances: number
   /** Acknowledged values that nothing read at the end has in its history. */
   readonly lost: readonly string[]
 }
@@ -63,6 +67,7 @@ export class Workload {
   private readonly everRead = new Set<string>()
   private unsettled: Written[] = []
   private siblingsSeen = 0
+  private glances = 0
 
   constructor(world: World, options: WorkloadOptions) {
     this.world = world
@@ -78,6 +83,7 @@ export class Workload {
       const client = randomBelow(random, 3)
       if (random() < 0.6) this.put(key, client, `${key}.${step}`)
       else this.get(key, client)
+      if (options.glances === true) this.glance(`k${randomBelow(random, options.keys)}`)
       options.nemesis?.(world, random, step)
       // Sometimes many requests at once, sometimes a pause in which timers come due.
       if (random() < 0.7) world.pass(random() < 0.1 ? random() * 300 : random() * 0.4)
@@ -115,6 +121,20 @@ export class Workload {
         if (each.key === key && each.fate === 'ok') due.push(each.value)
     }
     this.readings.push({ key, client, request, due })
+  }
+
+  private glance(key: string): void {
+    this.collect()
+    const found = glance(this.world, key, { r: this.options.r })
+    if (found === undefined) return
+    this.glances++
+    this.check(key, found)
+    const history = this.historyOf(found)
+    const missing = [...this.written.values()].filter(
+      (each) => each.key === key && each.fate === 'ok' && !history.has(each.value),
+    )
+    const values = missing.map(({ value }) => value)
+    expect(values, `seed ${this.world.seed}: a glance at ${key} missed what was acknowledged`).toEqual([])
   }
 
   private collect(): void {
@@ -195,6 +215,7 @@ export class Workload {
       indeterminate: count('indeterminate'),
       refused: count('refused'),
       siblingsSeen: this.siblingsSeen,
+      glances: this.glances,
       lost,
     }
   }

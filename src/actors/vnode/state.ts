@@ -134,6 +134,13 @@ export function isHealthy(state: VnodeState, node: NodeId): boolean {
   return node === state.self.node || state.nodes[node]?.state === 'up'
 }
 
+/** True when this vnode answers reads by itself and in full: then who reads its copies elsewhere hears the same. */
+export function isServing(state: VnodeState): boolean {
+  const { complete, receiving, clearing, gifts } = state
+  if (!complete || receiving !== undefined || clearing !== 0) return false
+  return gifts.length === 0 || !gifts.some(({ stage }) => stage === 'given')
+}
+
 export function nextRequest(state: VnodeState): RequestId {
   state.lastRequest = state.lastRequest >= 0xffff_ffff ? 1 : state.lastRequest + 1
   return state.lastRequest

@@ -13,6 +13,7 @@ import type { Ring } from '../../ring/ring.js'
 import { ringToJson } from '../../ring/ring.js'
 import { removeDirectory } from '../../storage/directories.js'
 import { createObjectBuffer } from '../../storage/object-buffer-layout.js'
+import { ServingTable } from '../serving-table.js'
 import { StatusTable } from '../status-table.js'
 import { now } from './clock.js'
 import { type BeginReport, type OpenReport, type RemoteControl, wrapControl } from './control.js'
@@ -249,6 +250,8 @@ export class Machine {
     this.wasComplete.delete(node)
     this.joined.delete(node)
     this.status.setState(node, 'none')
+    // What it kept for others it has delivered.
+    new ServingTable(this.shared.serving, this.shared.partitions).forget(node)
     const dir = this.options.nodeDirectory?.(node)
     if (dir !== undefined) removeDirectory(dir)
   }

@@ -21,6 +21,7 @@ import { isVolatile } from '../../versions/mode.js'
 import { decodeObject, looksWhole } from '../../versions/object-codec.js'
 import { Host } from '../host.js'
 import type { HighWater, HostPorts, VolatileKey } from '../ports.js'
+import { ServingNotes, ServingTable } from '../serving-table.js'
 import { Trees } from '../trees.js'
 import { restoreTrees, type TreeSources } from '../trees-restore.js'
 import { now, wall } from './clock.js'
@@ -230,6 +231,11 @@ class NodeThread {
         sequence,
       },
       peers: () => transport.status.sequences(),
+      serving: new ServingNotes(
+        new ServingTable(task.shared.serving, task.shared.partitions),
+        task.node,
+        task.generation,
+      ),
     }
     const host = new Host(ports, { supervisor: false })
     const self = singleAddress('host', task.node)

@@ -3,8 +3,10 @@
 
 import { limits } from '../../base/limits.js'
 import type { NodeId } from '../../base/units.js'
+import type { Ring } from '../../ring/ring.js'
 import { createObjectBuffer } from '../../storage/object-buffer-layout.js'
 import { createMailbox } from '../mailbox.js'
+import { createServingTable, ServingTable } from '../serving-table.js'
 import { createStatusTable } from '../status-table.js'
 import { createBells } from './doorbell.js'
 import { createLinks } from './links.js'
@@ -17,19 +19,29 @@ export interface SharedState {
   readonly mailboxes: (SharedArrayBuffer | undefined)[][]
   /** Objects of each node, by node number. */
   readonly memories: (SharedArrayBuffer | undefined)[]
+  /** What may be read of each node without asking it, and of how many partitions. */
+  readonly serving: SharedArrayBuffer
+  readonly partitions: number
   /** Links that are cut on purpose. */
   readonly links: SharedArrayBuffer
 }
 
-export function createSharedState(nodes: readonly NodeId[], memoryBytes: number): SharedState {
+export function createSharedState(ring: Ring, memoryBytes: number): SharedState {
+  const { nodes, partitions } = ring
   const shared: SharedState = {
     status: createStatusTable(),
     bells: createBells(),
     mailboxes: [[]],
     memories: [],
+    serving: createServingTable(partitions),
+    partitions,
     links: createLinks(),
   }
   for (const node of nodes) addNode(shared, node, memoryBytes)
+  const serving = new ServingTable(shared.serving, partitions)
+  serving.setEpoch(ring.epoch)
+  // Of an earlier process they may keep hints.
+  serving.doubt(nodes)
   return shared
 }
 

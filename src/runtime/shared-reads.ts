@@ -1,0 +1,116 @@
+// Reads of R replicas without a message (Dynamo 4.5): out of the object buffers of their nodes, by any thread that
+// leads requests. Where everything is plain: the replicas hold the key in memory, are full replicas by the ring
+// that is known here, nobody keeps a write for them, and all say the same to the byte. Whatever else there may be
+// is left to the gateway and its messages, which this file does not know and does not change.
+//
+// Invariant: what is answered here a read by messages could have answered, between the same two instants
+// (docs/decisions/shared-reads.md). One value is copied; the others are compared with it where they lie.
+
+import { type GatewayState, isBrisk } from '../actors/gateway/state.js'
+import type { Key, NodeId } from '../base/units.js'
+import { preferenceList } from '../ring/preference.js'
+import { partitionOf } from '../ring/ring.js'
+import { absent, type Looked, ObjectReader } from '../storage/object-buffer-reader.js'
+import { ObjectCopy } from '../storage/object-copy.js'
+import { markOf, type ServingTable } from './serving-table.js'
+import type { StatusTable } from './status-table.js'
+
+/** So many reads begin at the same place of the preference list, then at the next: stale copies are found by it. */
+const readsPerPlace = 256
+
+export interface SharedReadsOptions {
+  readonly serving: ServingTable
+  readonly status: Pick<StatusTable, 'isFenced'>
+  /** The objects of a node in its present life; undefined when they are not to be read from here. */
+  readonly memoryOf: (node: NodeId) => SharedArrayBuffer | undefined
+  /** Links that are cut on purpose: who cannot be asked is not looked into either. */
+  readonly isCut: (node: NodeId) => boolean
+}
+
+export interface SharedReadsCounters {
+  /** Reads that were answered here, and those that were left to messages. */
+  answered: number
+  left: number
+}
+
+export class SharedReads {
+  readonly counters: SharedReadsCounters = { answered: 0, left: 0 }
+  /** The entry of the last answer, until the next. */
+  readonly copy = new ObjectCopy()
+  /** Who vouched for the last answer first. */
+  first: NodeId = 0
+  private readonly options: SharedReadsOptions
+  private readonly gateway: GatewayState
+  /** The gateway's view that the rest was made of. */
+  private nodes: GatewayState['nodes'] = []
+  /** Lives of the nodes that may be looked into, by node number; 0 for none. */
+  private generations: number[] = []
+  private readonly readers: (ObjectReader | undefined)[] = []
+  private readonly memories: (SharedArrayBuffer | undefined)[] = []
+  private reads = 0
+
+  /** `gateway` is looked at, never changed: its view is when a node is well enough to be read. */
+  constructor(gateway: GatewayState, options: SharedReadsOptions) {
+    this.gateway = gateway
+    this.options = options
+  }
+
+  /** `copied`: what R replicas hold is in `copy`. `absent`: they hold nothing. Undefined: messages must tell. */
+  read(key: Key, hash: number, n: number, r: number): Looked {
+    const answer = this.attempt(key, hash, n, r)
+    if (answer === undefined) this.counters.left++
+    else this.counters.answered++
+    return answer
+  }
+
+  private attempt(key: Key, hash: number, n: number, r: number): Looked {
+    const { gateway, options, copy } = this
+    const { ring, nodes } = gateway
+    const { serving, status } = options
+    if (nodes !== this.nodes) this.look(nodes)
+    if (ring === undefined || ring.change !== undefined || !serving.isEpoch(ring.epoch)) return undefined
+    const partition = partitionOf(ring, hash)
+    const list = preferenceList(ring, partition)
+    const places = Math.min(n, list.length)
+    let place = Math.floor(this.reads++ / readsPerPlace) % places
+    let answer: Looked
+    let vouched = 0
+    for (let tries = places; tries > 0 && vouched + tries >= r; tries--) {
+      const node = list[place] as NodeId
+      place = place + 1 === places ? 0 : place + 1
+      const generation = this.generations[node] ?? 0
+      // All of this before its memory is looked into: what happens later happens beside this read.
+      if (generation === 0 || !serving.isServed(node, partition, markOf(generation, ring.epoch))) continue
+      if (status.isFenced(node, generation) || serving.isOwed(node) || options.isCut(node)) continue
+      const reader = this.readers[node] as ObjectReader
+      if (answer === undefined) {
+        answer = reader.copyInto(key, hash, copy)
+        if (answer === undefined) continue
+        this.first = node
+      } else {
+        const same = answer === absent ? reader.isAbsent(key, hash) : reader.matches(key, hash, copy)
+        if (same === undefined) continue
+        if (!same) return undefined
+      }
+      if (++vouched === r) return answer
+    }
+    return undefined
+  }
+
+  /** The gateway was told something: who may be looked into, and where that is. */
+  private look(nodes: GatewayState['nodes']): void {
+    const { gateway, options, memories, readers } = this
+    this.nodes = nodes
+    this.generations = Array.from({ length: Math.max(nodes.length, 1) }, () => 0)
+    for (const view of nodes) {
+      if (view === undefined || !isBrisk(gateway, view.node)) continue
+      const { node, generation } = view
+      const memory = options.memoryOf(node)
+      if (memory !== memories[node]) {
+        memories[node] = memory
+        readers[node] = memory && new ObjectReader(memory)
+      }
+      if (memory !== undefined) this.generations[node] = generation
+    }
+  }
+}
