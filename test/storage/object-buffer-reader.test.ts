@@ -6,7 +6,8 @@ import { afterEach, expect, test, vi } from 'vitest'
 import { type Random, randomBelow, seededRandom } from '../../src/base/random.js'
 import { ObjectBuffer } from '../../src/storage/object-buffer.js'
 import { createObjectBuffer } from '../../src/storage/object-buffer-layout.js'
-import { ObjectReader } from '../../src/storage/object-buffer-reader.js'
+import { absent, copied, ObjectReader } from '../../src/storage/object-buffer-reader.js'
+import { ObjectCopy } from '../../src/storage/object-copy.js'
 import { hashOf, keyOf, makeValue, versionOf } from './object-buffer-values.js'
 
 afterEach(() => {
@@ -137,5 +138,111 @@ test.each([0.1, 0.3, 0.9])(
     }
     expect(found).toBeGreaterThan(100)
     expect(buffer.evictions).toBeGreaterThan(100)
+  },
+)
+
+test('a copy is whole, and another replica is compared with it where it lies', () => {
+  const { buffer, reader } = setUp()
+  const other = setUp()
+  const copy = new ObjectCopy()
+  for (let number = 0; number < keys; number++) {
+    const length = 16 + number * 13
+    for (const each of [buffer, other.buffer]) put(each, number, number + 1, length)
+    expect(reader.copyInto(keyOf(number), hashOf(number), copy)).toBe(copied)
+    expect([copy.value.length, versionOf(number, copy.value)]).toEqual([length, number + 1])
+    expect(other.reader.matches(keyOf(number), hashOf(number), copy)).toBe(true)
+    put(other.buffer, number, number + 2, length)
+    expect(other.reader.matches(keyOf(number), hashOf(number), copy)).toBe(false)
+    put(other.buffer, number, number + 1, length + 1)
+    expect(other.reader.matches(keyOf(number), hashOf(number), copy)).toBe(false)
+    other.buffer.remove(keyOf(number), hashOf(number))
+    expect(other.reader.matches(keyOf(number), hashOf(number), copy)).toBeUndefined()
+  }
+})
+
+test('what was copied stays as it was, however much is copied after it', () => {
+  const { buffer, reader } = setUp()
+  const copy = new ObjectCopy()
+  const kept: [number, Buffer][] = []
+  for (let i = 0; i < 300; i++) {
+    const number = i % keys
+    put(buffer, number, i + 1, (i * 37) % 3000)
+    if (reader.copyInto(keyOf(number), hashOf(number), copy) === copied) kept.push([i, copy.value])
+  }
+  expect(kept.length).toBe(300)
+  for (const [i, value] of kept)
+    expect(value).toEqual(Buffer.from(makeValue(i % keys, i + 1, (i * 37) % 3000)))
+})
+
+test('absence is certain only while memory holds all that the store has', () => {
+  const { buffer, reader } = setUp()
+  const copy = new ObjectCopy()
+  put(buffer, 1, 1, 50)
+  buffer.complete = true
+  expect(reader.copyInto(keyOf(2), hashOf(2), copy)).toBe(absent)
+  expect([reader.isAbsent(keyOf(2), hashOf(2)), reader.isAbsent(keyOf(1), hashOf(1))]).toEqual([true, false])
+  buffer.complete = false
+  expect(reader.copyInto(keyOf(2), hashOf(2), copy)).toBeUndefined()
+  expect(reader.isAbsent(keyOf(2), hashOf(2))).toBeUndefined()
+})
+
+test.each([0.05, 0.3, 0.8])(
+  'however often the writer comes between, a comparison and an absence were true at some instant (%d)',
+  (share) => {
+    const { memory, buffer, reader } = setUp()
+    const random = seededRandom(Math.round(share * 100) + 7)
+    buffer.complete = true
+    const newest = new Int32Array(keys)
+    let version = 0
+    /** All that the key under watch has been since the watch began. */
+    let watched = -1
+    const been = new Set<number>()
+    const act = () => {
+      for (let steps = randomBelow(random, random() < 0.1 ? 100 : 4); steps >= 0; steps--) {
+        const number = randomBelow(random, keys)
+        if (random() < 0.25) {
+          buffer.remove(keyOf(number), hashOf(number))
+          newest[number] = 0
+        } else {
+          put(buffer, number, ++version, 20 + randomBelow(random, 300))
+          newest[number] = version
+        }
+        if (number === watched) been.add(newest[number] as number)
+      }
+    }
+    const toggle = overtake(memory, random, share, act)
+    const copy = new ObjectCopy()
+    const watch = (number: number) => {
+      watched = number
+      been.clear()
+      been.add(newest[number] as number)
+    }
+    const counts = { copied: 0, same: 0, other: 0, absent: 0 }
+    for (let i = 0; i < 1500; i++) {
+      act()
+      const number = randomBelow(random, keys)
+      watch(number)
+      toggle()
+      const result = reader.copyInto(keyOf(number), hashOf(number), copy)
+      toggle()
+      if (result === absent) {
+        counts.absent++
+        expect(been.has(0) || buffer.evictions > 0).toBe(true)
+      }
+      if (result !== copied) continue
+      counts.copied++
+      const read = versionOf(number, copy.value)
+      expect(been.has(read), `read ${read}, was ${[...been]}`).toBe(true)
+      if (random() < 0.5) act()
+      watch(number)
+      toggle()
+      const same = reader.matches(keyOf(number), hashOf(number), copy)
+      toggle()
+      if (same === true) counts.same++
+      if (same === true) expect(been.has(read)).toBe(true)
+      if (same === false) counts.other++
+      if (same === false) expect([...been].some((each) => each !== read)).toBe(true)
+    }
+    for (const count of Object.values(counts)) expect(count).toBeGreaterThan(20)
   },
 )
