@@ -8,7 +8,6 @@ export type {
   BucketProperties,
   ChangeReport,
   ClusterOptions,
-  ClusterStatus,
   Comparison,
   ContextToken,
   Durability,
@@ -17,7 +16,6 @@ export type {
   HintReport,
   JoinOptions,
   KeyInput,
-  NodeStatus,
   Plan,
   PlanOptions,
   PutOptions,
@@ -30,6 +28,7 @@ export type {
   WriteOptions,
   WriteResult,
 } from './client/api.js'
+export type { ClusterStatus, NodeStatus } from './client/api-status.js'
 export { Cluster } from './client/open.js'
 export { version } from './version.js'
 export { checkMerge } from './versions/merge-function.js'

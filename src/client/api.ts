@@ -4,6 +4,7 @@
 
 import type { Millis, NodeId } from '../base/units.js'
 import type { Conflicts } from '../versions/object.js'
+import type { ClusterStatus } from './api-status.js'
 
 /** How far a write must have come on a replica to count for `dw`; see the README's table of guarantees. */
 export type Durability = 'memory' | 'os' | 'disk'
@@ -151,56 +152,6 @@ export interface Bucket<T> {
   clear(options?: RequestOptions): Promise<number>
 }
 
-export interface NodeStatus {
-  readonly node: NodeId
-  /** up; slow: its event loop is blocked; starting; down: restarting after a failure; failed: given up. */
-  readonly state: 'starting' | 'up' | 'slow' | 'down' | 'failed' | 'draining'
-  /** Lives so far, from 1. */
-  readonly generation: number
-  /** Partitions of which it is a primary replica (with the cluster's n). */
-  readonly partitions: number
-  /** False while it catches up after it started with less than it had acknowledged. */
-  readonly complete: boolean
-  readonly puts: number
-  readonly gets: number
-  readonly replications: number
-  readonly turns: number
-  readonly commits: number
-  readonly fsyncs: number
-  readonly queued: number
-  readonly objects: number
-  readonly bufferBytes: number
-  readonly dirtyBytes: number
-  readonly heapBytes: number
-  /** Writes that this node keeps for nodes that are away, and their bytes. */
-  readonly hints: number
-  readonly hintBytes: number
-  /** Hints that were refused for want of room, damaged, or given up by an operator, in this life. */
-  readonly hintsLost: number
-  /** Pairs of replicas that this node has compared, and objects that were sent or fetched because of it. */
-  readonly compared: number
-  readonly mended: number
-  /** The longest delay of its event loop in the last second. */
-  readonly loopDelayMs: Millis
-}
-
-export interface ClusterStatus {
-  readonly version: string
-  readonly id: string
-  readonly partitions: number
-  readonly epoch: number
-  readonly n: number
-  readonly r: number
-  readonly w: number
-  readonly dw: number
-  readonly durability: Durability
-  readonly uptimeMs: Millis
-  readonly requestsInFlight: number
-  /** Stale or damaged copies that reads have found and that were mended, since the cluster was opened. */
-  readonly readRepairs: number
-  readonly nodes: readonly NodeStatus[]
-}
-
 export interface ClusterOptions extends Partial<Omit<BucketProperties, 'conflicts'>> {
   /** The data directory. Left out: nothing is written to disk, and `durability` can only be 'memory'. */
   readonly dir?: string
@@ -214,6 +165,11 @@ export interface ClusterOptions extends Partial<Omit<BucketProperties, 'conflict
   readonly memory?: number
   /** The longest value accepted. Default 1 MiB, at most 64 MiB. */
   readonly valueBytesMax?: number
+  /**
+   * How long what was deleted or has expired is kept at least, in milliseconds, before it is forgotten; that happens
+   * only when no copy, hint or message can bring it back. Default 10 minutes; 0 keeps it for ever.
+   */
+  readonly reapAfterMs?: Millis
   /** 'client' (default): this thread coordinates reads and sends writes to their coordinator. 'server': a node does both. */
   readonly routing?: 'client' | 'server'
   /** Where log lines go. Default: warnings and errors to standard error. */

@@ -8,6 +8,7 @@ import { seededRandom } from '../base/random.js'
 import type { NodeId } from '../base/units.js'
 import { singleAddress, supervisorThread } from '../protocol/address.js'
 import type { ClaimantMessage, Envelope, SupervisorMessage } from '../protocol/envelope.js'
+import { travelMsOf } from '../protocol/reap.js'
 import { hashOf, type Ring } from '../ring/ring.js'
 import { Host } from '../runtime/host.js'
 import type { HostPorts } from '../runtime/ports.js'
@@ -26,11 +27,11 @@ import type {
   BucketOptions,
   BucketProperties,
   Cluster as ClusterApi,
-  ClusterStatus,
   Comparison,
   Faults,
   RequestOptions,
 } from './api.js'
+import type { ClusterStatus } from './api-status.js'
 import { ClusterBucket } from './bucket.js'
 import { Buckets } from './buckets.js'
 import type { ClusterCore } from './core.js'
@@ -133,6 +134,8 @@ export class LocalCluster implements ClusterApi {
       fatal: () => {},
       heard: () => {},
       mendEveryMs: 0,
+      travelMsMax: travelMsOf(this.settings.reapAfterMs),
+      reapAfterMs: 0,
       life: { incarnation: 0, stampFloor: 0, catchUp: undefined, volatile: [] },
       storage: undefined,
       peers: () => [],
@@ -171,6 +174,7 @@ export class LocalCluster implements ClusterApi {
       messageBytesMax,
       memoryBytes: settings.memory,
       mendEveryMs,
+      reapAfterMs: settings.reapAfterMs,
       connect: (wire: Wire) => this.transport.connect(wire),
     }
     return new Machine(shared, options, events)
@@ -248,6 +252,7 @@ export class LocalCluster implements ClusterApi {
     const reason = 'left the cluster'
     this.tellSupervisor({ type: 'node-exited', node, generation, reason, failure: false })
     await this.machine.remove(node)
+    this.tellSupervisor({ type: 'node-removed', node })
     this.settings.log('info', `node ${node} has left the cluster`)
   }
 
@@ -362,7 +367,21 @@ const mendEveryMs = 100
 
 function publicOptions(settings: ClusterSettings, ring: Ring): ClusterApi['options'] {
   const { n, r, w, dw, durability } = settings.defaults
-  const { dir, nodes, memory, valueBytesMax, routing } = settings
+  const { dir, nodes, memory, valueBytesMax, reapAfterMs, routing } = settings
   const { partitions, hash } = ring
-  return { dir, nodes, partitions, hash, memory, valueBytesMax, routing, n, r, w, dw, durability }
+  return {
+    dir,
+    nodes,
+    partitions,
+    hash,
+    memory,
+    valueBytesMax,
+    reapAfterMs,
+    routing,
+    n,
+    r,
+    w,
+    dw,
+    durability,
+  }
 }

@@ -134,6 +134,7 @@ const clusterNames = [
   'valueBytesMax',
   'routing',
   'log',
+  'reapAfterMs',
   'n',
   'r',
   'w',
@@ -148,6 +149,7 @@ export interface ClusterSettings {
   readonly hash: 'halfsip' | 'md5' | undefined
   readonly memory: number
   readonly valueBytesMax: number
+  readonly reapAfterMs: Millis
   readonly routing: 'client' | 'server'
   readonly log: NonNullable<ClusterOptions['log']>
   readonly defaults: BucketProperties
@@ -200,6 +202,12 @@ export function checkClusterOptions(options: ClusterOptions): ClusterSettings {
       options.hash === undefined ? undefined : checkOneOf('hash', options.hash, ['halfsip', 'md5'] as const),
     memory,
     valueBytesMax,
+    reapAfterMs: checkWhole(
+      'reapAfterMs',
+      options.reapAfterMs ?? limits.reapAfterMsDefault,
+      0,
+      limits.reapAfterMsMax,
+    ),
     routing: checkOneOf('routing', options.routing ?? 'client', ['client', 'server']),
     log: options.log ?? logToStandardError,
     defaults: checkProperties({}, base, nodes, dir !== undefined),

@@ -7,7 +7,7 @@ import type { Ring } from '../ring/ring.js'
 import type { StatusTable } from '../runtime/status-table.js'
 import { now } from '../runtime/threads/clock.js'
 import { slowMs } from '../runtime/threads/reporting.js'
-import type { NodeStatus } from './api.js'
+import type { NodeStatus } from './api-status.js'
 
 export function readStatus(status: StatusTable, ring: Ring, n: number): NodeStatus[] {
   const partitions = primaryPartitions(ring, n)
@@ -36,6 +36,7 @@ export function readStatus(status: StatusTable, ring: Ring, n: number): NodeStat
       hintsLost: counter('hintsLost'),
       compared: counter('compared'),
       mended: counter('mended'),
+      reaped: counter('reaped'),
       loopDelayMs: counter('loopDelayMs'),
     }
   })

@@ -133,6 +133,11 @@ export class Host {
     return [...(this.cast.claimant?.transfers.values() ?? [])]
   }
 
+  /** Dead objects that this node has had forgotten. */
+  get reaped(): number {
+    return this.cast.reaper?.reaped ?? 0
+  }
+
   /** What comparing replicas has come to. */
   get mender(): MenderState | undefined {
     return this.cast.mender
@@ -293,7 +298,10 @@ export class Host {
       this.tellActors(envelope as Envelope<NodesChanged>)
     } else if (message.type === 'ring-changed') {
       if (this.ring !== undefined && message.ring.epoch < this.ring.ring.epoch) return
-      if (this.ring === undefined) this.walks?.restore(this.ports.life.volatile, message.ring)
+      if (this.ring === undefined) {
+        this.walks?.restore(this.ports.life.volatile, message.ring)
+        if (message.ring.change !== undefined) this.turn.bornInChange = message.ring.epoch
+      }
       this.ring = message
       this.tellActors(envelope as Envelope<RingChanged>)
     } else if (message.type === 'membership-news') {
@@ -314,8 +322,9 @@ export class Host {
       turn.self = state.self
       vnodeActor.receive(state, { ...envelope, to: state.self }, turn)
     }
-    if (message.type === 'ring-changed' && this.ports.life.catchUp !== undefined) {
-      // A node that must catch up wakes all its vnodes, so that each asks its peers.
+    if (message.type !== 'ring-changed' || this.aside === undefined) return
+    if (this.ports.life.catchUp !== undefined || message.ring.epoch === turn.bornInChange) {
+      // A node that must catch up, or does not know what was taken over, wakes all its vnodes: each asks its peers.
       for (let partition = 0; partition < message.ring.partitions; partition++) this.vnode(partition)
     }
   }

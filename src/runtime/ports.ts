@@ -87,6 +87,10 @@ export interface HostPorts {
   readonly fatal: (error: Error) => void
   /** The host has heard the supervisor's word of this version, and everything it does from here on knows it. */
   readonly heard: (version: number) => void
+  /** The longest that a copy may be on its way from one store to another; the same on every thread. */
+  readonly travelMsMax: Millis
+  /** How long what is dead is kept at least, before it is forgotten (actors/reaper); 0: for ever. */
+  readonly reapAfterMs: Millis
   /** Pause between two comparisons of replicas (actors/mender); 0: only when asked. */
   readonly mendEveryMs: Millis
   readonly life: Life

@@ -46,6 +46,7 @@ const counterNames = [
   'hintsLost',
   'compared',
   'mended',
+  'reaped',
 ] as const
 
 export type CounterName = (typeof counterNames)[number]

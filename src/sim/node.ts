@@ -5,6 +5,7 @@ import { seededRandom } from '../base/random.js'
 import type { Incarnation, Key, Millis, NodeId } from '../base/units.js'
 import { singleAddress } from '../protocol/address.js'
 import type { Envelope } from '../protocol/envelope.js'
+import { travelMsOf } from '../protocol/reap.js'
 import { hashOf, type Ring } from '../ring/ring.js'
 import { Host } from '../runtime/host.js'
 import type { HostPorts, HostStorage, Posted, VolatileKey } from '../runtime/ports.js'
@@ -28,6 +29,7 @@ export interface SimNodeWorld {
   readonly sameIncarnation: boolean
   /** Pause between two comparisons of replicas; 0: only when asked. */
   readonly mendEveryMs: Millis
+  readonly reapAfterMs: Millis
   now(): Millis
   wall(): Millis
   schedule(delay: Millis, run: () => void): void
@@ -184,6 +186,8 @@ export class SimNode {
       },
       heard: () => {},
       mendEveryMs: world.mendEveryMs,
+      travelMsMax: travelMsOf(world.reapAfterMs),
+      reapAfterMs: world.reapAfterMs,
       life: {
         incarnation,
         stampFloor,

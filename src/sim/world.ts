@@ -8,6 +8,7 @@ import { seededRandom } from '../base/random.js'
 import type { Millis, NodeId } from '../base/units.js'
 import { singleAddress, supervisorThread } from '../protocol/address.js'
 import type { Envelope, SupervisorMessage } from '../protocol/envelope.js'
+import { travelMsOf } from '../protocol/reap.js'
 import { createRing, type Ring } from '../ring/ring.js'
 import { Host } from '../runtime/host.js'
 import type { HostPorts, Posted } from '../runtime/ports.js'
@@ -26,6 +27,8 @@ export interface WorldOptions {
   readonly network?: Partial<NetworkOptions>
   /** Pause of a node between two comparisons of replicas; none unless asked for. */
   readonly mendEveryMs?: Millis
+  /** How long what is dead is kept at least, before it is forgotten; for ever unless asked for. */
+  readonly reapAfterMs?: Millis
   /** A planted bug: nodes keep their incarnation over restarts. */
   readonly sameIncarnation?: boolean
   /** Lets a test put a faulty store before a node's disk. */
@@ -54,6 +57,7 @@ export class World implements SimNodeWorld {
   readonly memoryBytes: number
   readonly sameIncarnation: boolean
   readonly mendEveryMs: Millis
+  readonly reapAfterMs: Millis
   readonly transcript = new Transcript()
   readonly network: Network
   readonly nodes = new Map<NodeId, SimNode>()
@@ -74,6 +78,7 @@ export class World implements SimNodeWorld {
     this.memoryBytes = options.memoryBytes ?? 4 * 1024 * 1024
     this.sameIncarnation = options.sameIncarnation ?? false
     this.mendEveryMs = options.mendEveryMs ?? 0
+    this.reapAfterMs = options.reapAfterMs ?? 0
     this.wrap = options.wrapStore ?? ((_node, store) => store)
     const nodes = Array.from({ length: options.nodes }, (_, index) => index + 1)
     this.ring = createRing({
@@ -117,6 +122,8 @@ export class World implements SimNodeWorld {
       wake: () => this.wakeThread(supervisorThread),
       fatal: () => {},
       mendEveryMs: 0,
+      travelMsMax: travelMsOf(this.reapAfterMs),
+      reapAfterMs: 0,
       life: { incarnation: 0, stampFloor: 0, catchUp: undefined, volatile: [] },
       storage: undefined,
       heard: () => {},

@@ -7,7 +7,6 @@ import type {
   Bucket,
   BucketProperties,
   Cluster,
-  ClusterStatus,
   Comparison,
   GetResult,
   KeyInput,
@@ -19,6 +18,7 @@ import type {
   WriteOptions,
   WriteResult,
 } from '../../src/client/api.js'
+import type { ClusterStatus } from '../../src/client/api-status.js'
 
 interface Version {
   readonly dot: number
@@ -77,6 +77,7 @@ export function fakeCluster({ valueBytesMax = 1024 * 1024 }: FakeOptions = {}): 
       hash: 'halfsip',
       memory: 64 * 1024 * 1024,
       valueBytesMax,
+      reapAfterMs: 0,
       routing: 'client',
       ...defaults,
     },

@@ -35,6 +35,8 @@ export interface MachineOptions {
   readonly connect: (wire: Wire) => void
   /** Pause of each node between two comparisons of replicas. */
   readonly mendEveryMs: Millis
+  /** How long what is dead is kept at least. */
+  readonly reapAfterMs: Millis
   /** Of each node, for objects. */
   readonly memoryBytes: number
 }
@@ -172,6 +174,7 @@ export class Machine {
       predecessor: generation > 1 && !isWiped ? { wasComplete: wasComplete ?? false } : undefined,
       messageBytesMax: options.messageBytesMax,
       mendEveryMs: options.mendEveryMs,
+      reapAfterMs: options.reapAfterMs,
     }
   }
 

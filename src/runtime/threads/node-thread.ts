@@ -9,6 +9,7 @@ import { type MessagePort, threadId } from 'node:worker_threads'
 import { seededRandom } from '../../base/random.js'
 import type { Incarnation, Key, Millis, NodeId } from '../../base/units.js'
 import { singleAddress } from '../../protocol/address.js'
+import { travelMsOf } from '../../protocol/reap.js'
 import { hashOf, type RingJson, ringFromJson } from '../../ring/ring.js'
 import { openHighWater } from '../../storage/high-water.js'
 import { createMemoryStore } from '../../storage/memory-store.js'
@@ -45,6 +46,7 @@ export interface NodeTask {
   readonly predecessor: { readonly wasComplete: boolean } | undefined
   readonly messageBytesMax: number
   readonly mendEveryMs: Millis
+  readonly reapAfterMs: Millis
 }
 
 /** The Piscina task: resolves when the node has been drained, rejects when it failed. */
@@ -216,6 +218,8 @@ class NodeThread {
       fatal: (error) => this.fail(error),
       heard: (version) => transport.status.setCounter(task.node, 'view', version),
       mendEveryMs: task.mendEveryMs,
+      travelMsMax: travelMsOf(task.reapAfterMs),
+      reapAfterMs: task.reapAfterMs,
       life: {
         incarnation,
         stampFloor,
