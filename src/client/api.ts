@@ -170,6 +170,8 @@ export interface ClusterOptions extends Partial<Omit<BucketProperties, 'conflict
    * only when no copy, hint or message can bring it back. Default 10 minutes; 0 keeps it for ever.
    */
   readonly reapAfterMs?: Millis
+  /** How often a node speaks with another about who is a member, in milliseconds. Default 1,000. */
+  readonly gossipEveryMs?: Millis
   /** 'client' (default): this thread coordinates reads and sends writes to their coordinator. 'server': a node does both. */
   readonly routing?: 'client' | 'server'
   /** Where log lines go. Default: warnings and errors to standard error. */
@@ -239,6 +241,13 @@ export interface RingReport {
   }[]
   /** For every partition all nodes, in the order in which they should hold it. */
   readonly preferences: readonly (readonly NodeId[])[]
+  /** Who came and went: every plan that was ever committed, in the order in which all nodes take them. */
+  readonly history: readonly {
+    /** Time of issue, by the clock of the node that served it, and later than all that it knew of. */
+    readonly at: Millis
+    readonly issuer: NodeId
+    readonly changes: readonly Readonly<Record<string, string | number>>[]
+  }[]
 }
 
 export interface JoinOptions {

@@ -2,10 +2,13 @@
 // host with the supervisor and the gateway that leads this thread's requests. Closing drains it all.
 
 import { randomBytes } from 'node:crypto'
+import { gossipDefaults } from '../actors/gossip/state.js'
 import { RingspunError } from '../base/errors.js'
 import { limits } from '../base/limits.js'
 import { seededRandom } from '../base/random.js'
 import type { NodeId } from '../base/units.js'
+import type { Change } from '../membership/change.js'
+import { encodeHistory } from '../membership/history-codec.js'
 import { singleAddress, supervisorThread } from '../protocol/address.js'
 import type { ClaimantMessage, Envelope, SupervisorMessage } from '../protocol/envelope.js'
 import { travelMsOf } from '../protocol/reap.js'
@@ -37,7 +40,7 @@ import { Buckets } from './buckets.js'
 import type { ClusterCore } from './core.js'
 import { LocalFaults } from './faults.js'
 import { type Kept, Membership } from './membership.js'
-import { type ClusterSettings, checkBucketOptions } from './options.js'
+import { type ClusterSettings, checkBucketOptions, publicOptions } from './options.js'
 import { Requests } from './requests.js'
 import { readStatus } from './status.js'
 
@@ -80,6 +83,7 @@ export class LocalCluster implements ClusterApi {
       copies: () => this.buckets_.copiesMax(),
       bytes: () => this.status().nodes.reduce((sum, node) => sum + node.bufferBytes, 0),
       begin: (owners) => this.beginChange(owners),
+      issue: (changes) => this.issue(changes),
       left: (node) => void this.left(node),
       log: settings.log,
     })
@@ -134,6 +138,14 @@ export class LocalCluster implements ClusterApi {
       fatal: () => {},
       heard: () => {},
       mendEveryMs: 0,
+      gossip: {
+        ...gossipDefaults,
+        everyMs: this.settings.gossipEveryMs,
+        fanout: 0,
+        history: this.membership.history,
+        seeds: [],
+      },
+      membershipHeard: (history) => this.membership.heard(history),
       travelMsMax: travelMsOf(this.settings.reapAfterMs),
       reapAfterMs: 0,
       life: { incarnation: 0, stampFloor: 0, catchUp: undefined, volatile: [] },
@@ -173,6 +185,8 @@ export class LocalCluster implements ClusterApi {
       newborn: directory === undefined || directory.created,
       messageBytesMax,
       memoryBytes: settings.memory,
+      history: () => encodeHistory(this.membership.history),
+      gossipEveryMs: settings.gossipEveryMs,
       mendEveryMs,
       reapAfterMs: settings.reapAfterMs,
       connect: (wire: Wire) => this.transport.connect(wire),
@@ -239,6 +253,14 @@ export class LocalCluster implements ClusterApi {
     this.tell('claimant', { type: 'begin-change', owners: Array.from(owners), copies })
   }
 
+  /** Any node will do: it tells the others. */
+  private issue(changes: readonly Change[]): Promise<unknown> {
+    const { nodes } = this.ring
+    const node = nodes.find((each) => this.machine.status.state(each) === 'up') ?? (nodes[0] as NodeId)
+    const to = singleAddress('gossip', node)
+    return this.core.requests.ask(to, { type: 'change-membership', changes }, issueMsMax, undefined)
+  }
+
   private tell(kind: 'claimant', message: ClaimantMessage): void {
     const to = singleAddress(kind, supervisorThread)
     const from = singleAddress('machine', supervisorThread)
@@ -248,6 +270,13 @@ export class LocalCluster implements ClusterApi {
 
   /** A node that has left has nothing to do any more. */
   private async left(node: NodeId): Promise<void> {
+    const { status } = this.machine
+    const until = now() + hintsMsMax
+    const keeps = () => status.counter(node, 'hints') > 0 && status.state(node) === 'up'
+    while (keeps() && now() < until && this.closing === undefined) {
+      await new Promise((resolve) => setTimeout(resolve, lookMs))
+    }
+    if (keeps()) this.settings.log('warn', `node ${node} leaves with hints that could not be delivered`)
     const generation = this.machine.status.generation(node)
     const reason = 'left the cluster'
     this.tellSupervisor({ type: 'node-exited', node, generation, reason, failure: false })
@@ -362,26 +391,9 @@ export class LocalCluster implements ClusterApi {
 }
 
 const settleMsMax = 10_000
+const issueMsMax = 10_000
+/** Who leaves delivers first what it keeps for others, as long as they are there. */
+const hintsMsMax = 60_000
+const lookMs = 50
 /** Ten comparisons a second and node: a few messages, and 256 partitions in about a minute. */
 const mendEveryMs = 100
-
-function publicOptions(settings: ClusterSettings, ring: Ring): ClusterApi['options'] {
-  const { n, r, w, dw, durability } = settings.defaults
-  const { dir, nodes, memory, valueBytesMax, reapAfterMs, routing } = settings
-  const { partitions, hash } = ring
-  return {
-    dir,
-    nodes,
-    partitions,
-    hash,
-    memory,
-    valueBytesMax,
-    reapAfterMs,
-    routing,
-    n,
-    r,
-    w,
-    dw,
-    durability,
-  }
-}

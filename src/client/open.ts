@@ -6,7 +6,7 @@ import { openDataDirectory } from '../storage/data-directory.js'
 import { version } from '../version.js'
 import type { Cluster as ClusterApi, ClusterOptions } from './api.js'
 import { LocalCluster } from './cluster.js'
-import { foundingHistory, readRing } from './membership.js'
+import { foundingHistory, type Kept, readRing } from './membership.js'
 import { checkClusterOptions } from './options.js'
 
 const partitionsDefault = 256
@@ -39,7 +39,9 @@ async function open(options: ClusterOptions = {}): Promise<LocalCluster> {
         hash: identity?.hash ?? settings.hash ?? 'halfsip',
         seed: identity?.seed ?? [randomBytes(4).readUInt32LE(0), randomBytes(4).readUInt32LE(0)],
       })
-    const kept = { ring, history: found?.history ?? foundingHistory(nodes) }
+    const founding = found === undefined ? foundingHistory(nodes) : undefined
+    const history = founding ?? (found as Kept).history
+    const kept = { ring, history, settled: founding ?? (found as Kept).settled }
     const id = identity?.id ?? randomBytes(8).toString('hex')
     const cluster = new LocalCluster(settings, directory, kept, id)
     // How partitions were placed is kept: another version may place them otherwise.

@@ -5,7 +5,15 @@ import { availableParallelism } from 'node:os'
 import { RingspunError } from '../base/errors.js'
 import { limits } from '../base/limits.js'
 import type { Millis, NodeId } from '../base/units.js'
-import type { BucketOptions, BucketProperties, ClusterOptions, Durability, RequestOptions } from './api.js'
+import type { Ring } from '../ring/ring.js'
+import type {
+  BucketOptions,
+  BucketProperties,
+  Cluster,
+  ClusterOptions,
+  Durability,
+  RequestOptions,
+} from './api.js'
 import { describe } from './keys.js'
 
 const durabilities: readonly Durability[] = ['memory', 'os', 'disk']
@@ -135,6 +143,7 @@ const clusterNames = [
   'routing',
   'log',
   'reapAfterMs',
+  'gossipEveryMs',
   'n',
   'r',
   'w',
@@ -150,6 +159,7 @@ export interface ClusterSettings {
   readonly memory: number
   readonly valueBytesMax: number
   readonly reapAfterMs: Millis
+  readonly gossipEveryMs: Millis
   readonly routing: 'client' | 'server'
   readonly log: NonNullable<ClusterOptions['log']>
   readonly defaults: BucketProperties
@@ -208,6 +218,7 @@ export function checkClusterOptions(options: ClusterOptions): ClusterSettings {
       0,
       limits.reapAfterMsMax,
     ),
+    gossipEveryMs: checkWhole('gossipEveryMs', options.gossipEveryMs ?? 1_000, 10, 3_600_000),
     routing: checkOneOf('routing', options.routing ?? 'client', ['client', 'server']),
     log: options.log ?? logToStandardError,
     defaults: checkProperties({}, base, nodes, dir !== undefined),
@@ -222,4 +233,27 @@ function nodesDefault(n: unknown): number {
 
 function logToStandardError(level: 'info' | 'warn' | 'error', text: string): void {
   if (level !== 'info') process.stderr.write(`ringspun ${level}: ${text}\n`)
+}
+
+/** What the application sees of them. */
+export function publicOptions(settings: ClusterSettings, ring: Ring): Cluster['options'] {
+  const { n, r, w, dw, durability } = settings.defaults
+  const { dir, nodes, memory, valueBytesMax, reapAfterMs, gossipEveryMs, routing } = settings
+  const { partitions, hash } = ring
+  return {
+    dir,
+    nodes,
+    partitions,
+    hash,
+    memory,
+    valueBytesMax,
+    reapAfterMs,
+    gossipEveryMs,
+    routing,
+    n,
+    r,
+    w,
+    dw,
+    durability,
+  }
 }

@@ -147,13 +147,7 @@ export type CourierMessage =
 
 export type MenderMessage = MendDue | MendWanted | Synced | News
 export type ReaperMessage = ReapDue | ReapTold | HintsTold | RowsRead | News
-export type GossipMessage =
-  | Gossip
-  | GossipHistory
-  | GossipDue
-  | ChangeMembership
-  | MembershipKept
-  | NodesChanged
+export type GossipMessage = Gossip | GossipHistory | GossipDue | ChangeMembership | MembershipKept | News
 
 export type ClientMessage =
   | PutAnswered

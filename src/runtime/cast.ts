@@ -26,6 +26,7 @@ import type {
   ReaperMessage,
   SupervisorMessage,
 } from '../protocol/envelope.js'
+import type { Journal } from './journal.js'
 import { Membership } from './membership.js'
 import type { HostPorts } from './ports.js'
 import type { HostTurn } from './turn.js'
@@ -51,7 +52,7 @@ export class Cast {
   readonly membership: Membership | undefined
   private readonly turn: HostTurn
 
-  constructor(ports: HostPorts, turn: HostTurn, isSupervisor: boolean) {
+  constructor(ports: HostPorts, turn: HostTurn, journal: Journal | undefined, isSupervisor: boolean) {
     this.turn = turn
     const { thread, storage, gossip } = ports
     const start = <S, M extends Message>(
@@ -66,7 +67,7 @@ export class Cast {
     if (storage !== undefined) this.mender = start(menderActor, 'mender')
     if (storage !== undefined) this.courier = start(courierActor, 'courier')
     if (storage !== undefined) this.reaper = start(reaperActor, 'reaper')
-    this.membership = gossip && new Membership(thread, gossip, turn)
+    this.membership = gossip && new Membership(ports, turn, journal)
     if (isSupervisor) this.supervisor = start(supervisorActor, 'supervisor')
     if (isSupervisor) this.claimant = start(claimantActor, 'claimant')
   }
@@ -114,8 +115,7 @@ export class Cast {
     for (const state of [this.gateway, this.courier, this.mender, this.reaper, this.claimant]) {
       if (state !== undefined) this.receive({ ...news, to: state.self })
     }
-    const { message } = news
-    if (message.type === 'nodes-changed') this.membership?.nodesChanged(news, message)
+    this.membership?.tell(news)
   }
 
   /** What this node keeps for others. */

@@ -82,7 +82,7 @@ export class Host {
     this.aside = storage && new Aside(ports, storage, (key) => this.journal?.isForgotten(key) ?? false)
     this.turn = new HostTurn(ports, this.timers, this.journal, this.walks, listings)
     this.turn.begin()
-    this.cast = new Cast(ports, this.turn, roles.supervisor)
+    this.cast = new Cast(ports, this.turn, this.journal, roles.supervisor)
   }
 
   private knownRing() {
@@ -297,7 +297,7 @@ export class Host {
       this.nodes = message
       this.tellActors(envelope as Envelope<NodesChanged>)
     } else if (message.type === 'ring-changed') {
-      if (this.ring !== undefined && message.ring.epoch < this.ring.ring.epoch) return
+      if (this.ring !== undefined && message.ring.epoch <= this.ring.ring.epoch) return
       if (this.ring === undefined) {
         this.walks?.restore(this.ports.life.volatile, message.ring)
         if (message.ring.change !== undefined) this.turn.bornInChange = message.ring.epoch

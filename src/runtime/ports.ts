@@ -5,6 +5,7 @@ import type { CatchUp } from '../actors/actor.js'
 import type { GossipOptions } from '../actors/gossip/state.js'
 import type { Random } from '../base/random.js'
 import type { Incarnation, Key, Millis, NodeId } from '../base/units.js'
+import type { History } from '../membership/history.js'
 import type { Envelope } from '../protocol/envelope.js'
 import type { Store } from '../storage/store.js'
 import type { Stamp } from '../versions/object.js'
@@ -99,4 +100,6 @@ export interface HostPorts {
   readonly peers: () => readonly number[]
   /** Set when membership is told from node to node; left out where the nodes are given once for all. */
   readonly gossip?: GossipOptions
+  /** The history of membership says more than it did; what is done here is kept when this returns. */
+  readonly membershipHeard?: (history: History) => void
 }

@@ -14,6 +14,7 @@ import { Host } from '../runtime/host.js'
 import type { HostPorts, Posted } from '../runtime/ports.js'
 import type { Store } from '../storage/store.js'
 import { SimClient } from './client.js'
+import { SimMembership } from './membership.js'
 import { type Delivery, Network, type NetworkOptions, threadNetwork } from './network.js'
 import { SimNode, type SimNodeWorld } from './node.js'
 import { describeEnvelope, Transcript } from './transcript.js'
@@ -29,6 +30,8 @@ export interface WorldOptions {
   readonly mendEveryMs?: Millis
   /** How long what is dead is kept at least, before it is forgotten; for ever unless asked for. */
   readonly reapAfterMs?: Millis
+  /** How often a node speaks with another about membership and ring; never unless asked for. */
+  readonly gossipEveryMs?: Millis
   /** A planted bug: nodes keep their incarnation over restarts. */
   readonly sameIncarnation?: boolean
   /** Lets a test put a faulty store before a node's disk. */
@@ -58,10 +61,12 @@ export class World implements SimNodeWorld {
   readonly sameIncarnation: boolean
   readonly mendEveryMs: Millis
   readonly reapAfterMs: Millis
+  readonly gossipEveryMs: Millis
   readonly transcript = new Transcript()
   readonly network: Network
   readonly nodes = new Map<NodeId, SimNode>()
   readonly client: SimClient
+  readonly members: SimMembership
   /** Added to the wall clock: tests move it. */
   wallOffset: Millis = 0
   private readonly wrap: (node: NodeId, store: Store) => Store
@@ -79,6 +84,7 @@ export class World implements SimNodeWorld {
     this.sameIncarnation = options.sameIncarnation ?? false
     this.mendEveryMs = options.mendEveryMs ?? 0
     this.reapAfterMs = options.reapAfterMs ?? 0
+    this.gossipEveryMs = options.gossipEveryMs ?? 0
     this.wrap = options.wrapStore ?? ((_node, store) => store)
     const nodes = Array.from({ length: options.nodes }, (_, index) => index + 1)
     this.ring = createRing({
@@ -89,7 +95,7 @@ export class World implements SimNodeWorld {
       hash: 'halfsip',
       seed: [options.seed >>> 0, 0x5eed],
     })
-    const network = { ...threadNetwork, ...options.network }
+    const network = { ...threadNetwork, losesRings: this.gossipEveryMs > 0, ...options.network }
     const schedule = (delay: Millis, run: () => void) => this.schedule(delay, run)
     this.network = new Network(
       network,
@@ -104,6 +110,7 @@ export class World implements SimNodeWorld {
       () => this.clock,
     )
     this.client.sendTo = (envelope) => void this.postFrom(supervisorThread, 1, envelope)
+    this.members = new SimMembership(this, nodes)
     this.host = new Host(this.ports(), { supervisor: true })
     const self = singleAddress('host', supervisorThread)
     const ringChanged = { type: 'ring-changed', ring: this.ring } as const
@@ -124,6 +131,7 @@ export class World implements SimNodeWorld {
       mendEveryMs: 0,
       travelMsMax: travelMsOf(this.reapAfterMs),
       reapAfterMs: 0,
+      ...(this.gossipEveryMs > 0 && this.members.gossip(supervisorThread)),
       life: { incarnation: 0, stampFloor: 0, catchUp: undefined, volatile: [] },
       storage: undefined,
       heard: () => {},
@@ -265,6 +273,7 @@ export class World implements SimNodeWorld {
     } else if (message.type === 'spawn') this.spawn(message.node)
     else if (message.type === 'keep-ring') {
       this.ring = message.ring
+      if (message.ring.change === undefined) this.schedule(keepMs, () => this.members.act())
       const to = singleAddress('claimant', supervisorThread)
       const from = singleAddress('machine', supervisorThread)
       const kept = { type: 'ring-kept', epoch: message.ring.epoch } as const
@@ -275,10 +284,15 @@ export class World implements SimNodeWorld {
 
   // -- members ------------------------------------------------------------------------------------------
 
-  /** A new node, with nothing, is begun; it owns nothing until a change says so. */
-  add(node: NodeId): void {
+  /** A new node, with nothing, begins. */
+  begin(node: NodeId): void {
     this.nodes.set(node, new SimNode(this, node))
     this.spawn(node)
+  }
+
+  /** A new node is up; it owns nothing until a change says so. */
+  add(node: NodeId): void {
+    this.begin(node)
     this.runUntil(() => this.nodes.get(node)?.host !== undefined)
     this.pass(5)
   }

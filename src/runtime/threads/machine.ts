@@ -33,6 +33,9 @@ export interface MachineOptions {
   readonly messageBytesMax: number
   /** A node is new: this thread can speak to it from here on. */
   readonly connect: (wire: Wire) => void
+  /** Of membership, as this thread knows it: what a new node begins with. */
+  readonly history: () => Uint8Array
+  readonly gossipEveryMs: Millis
   /** Pause of each node between two comparisons of replicas. */
   readonly mendEveryMs: Millis
   /** How long what is dead is kept at least. */
@@ -173,6 +176,8 @@ export class Machine {
         (!isWiped || this.joined.has(node)),
       predecessor: generation > 1 && !isWiped ? { wasComplete: wasComplete ?? false } : undefined,
       messageBytesMax: options.messageBytesMax,
+      history: options.history(),
+      gossipEveryMs: options.gossipEveryMs,
       mendEveryMs: options.mendEveryMs,
       reapAfterMs: options.reapAfterMs,
     }
@@ -234,6 +239,11 @@ export class Machine {
     this.empty(node)
     await this.openNode(node)
     await this.beginNode(node, 0)
+  }
+
+  /** True for a node that was begun, whether or not it lives. */
+  has(node: NodeId): boolean {
+    return this.lives.has(node)
   }
 
   /** Ends a node that has nothing to do any more, in order, and forgets it. */

@@ -6,14 +6,17 @@
 
 import { randomBytes } from 'node:crypto'
 import { type MessagePort, threadId } from 'node:worker_threads'
+import { gossipDefaults } from '../../actors/gossip/state.js'
 import { seededRandom } from '../../base/random.js'
 import type { Incarnation, Key, Millis, NodeId } from '../../base/units.js'
-import { singleAddress } from '../../protocol/address.js'
+import { emptyHistory, type History, mergeHistories } from '../../membership/history.js'
+import { decodeHistory } from '../../membership/history-codec.js'
+import { singleAddress, supervisorThread } from '../../protocol/address.js'
 import { travelMsOf } from '../../protocol/reap.js'
 import { hashOf, type RingJson, ringFromJson } from '../../ring/ring.js'
 import { openHighWater } from '../../storage/high-water.js'
 import { createMemoryStore } from '../../storage/memory-store.js'
-import { decodeMeta, encodeMeta, type Meta, metaRow } from '../../storage/meta.js'
+import { decodeMeta, encodeMeta, type Meta, membershipRow, metaRow } from '../../storage/meta.js'
 import { ObjectBuffer } from '../../storage/object-buffer.js'
 import { assess, type Verdict } from '../../storage/recovery.js'
 import { openRocksStore } from '../../storage/rocksdb-store.js'
@@ -45,6 +48,8 @@ export interface NodeTask {
   /** Set when an earlier life of this process left its memory; whether it had been complete. */
   readonly predecessor: { readonly wasComplete: boolean } | undefined
   readonly messageBytesMax: number
+  readonly history: Uint8Array
+  readonly gossipEveryMs: Millis
   readonly mendEveryMs: Millis
   readonly reapAfterMs: Millis
 }
@@ -59,6 +64,8 @@ export default function live(task: NodeTask): Promise<void> {
 }
 
 const settleMsMax = 2_000
+/** Nodes that every round of gossip may go to, whoever else is known. */
+const seedsMax = 3
 /** Places of the object buffer's index that one step of a walk looks at. */
 const walkPlaces = 64 * 1024
 
@@ -73,6 +80,7 @@ class NodeThread {
   private store: Store | undefined
   private highWater: (HighWater & { sync(): void; close(): void }) | undefined
   private meta: Meta | undefined
+  private history: History = emptyHistory
   private highWaterFound: number | undefined
   private damage: Error | undefined
   private host: Host | undefined
@@ -120,6 +128,7 @@ class NodeThread {
     }
     this.store = store
     this.meta = await readMeta(store)
+    this.history = mergeHistories(decodeHistory(this.task.history), await readHistory(store))
     return { threadId, meta: this.meta, highWater: this.highWaterFound }
   }
 
@@ -217,6 +226,13 @@ class NodeThread {
       wake: () => this.loop?.wake(),
       fatal: (error) => this.fail(error),
       heard: (version) => transport.status.setCounter(task.node, 'view', version),
+      gossip: {
+        ...gossipDefaults,
+        everyMs: task.gossipEveryMs,
+        history: this.history,
+        seeds: task.ring.nodes.slice(0, seedsMax),
+        observers: [supervisorThread],
+      },
       mendEveryMs: task.mendEveryMs,
       travelMsMax: travelMsOf(task.reapAfterMs),
       reapAfterMs: task.reapAfterMs,
@@ -329,6 +345,20 @@ function readMeta(store: Store): Promise<Meta | undefined> {
       } catch {
         // A damaged meta row says nothing: the node has lost its memory.
         resolve(undefined)
+      }
+    })
+  })
+}
+
+/** Empty where there is none, or none that can be read: the others tell it again. */
+function readHistory(store: Store): Promise<History> {
+  return new Promise((resolve) => {
+    store.read([membershipRow], (error, [row]) => {
+      if (error !== undefined || !(row instanceof Uint8Array)) return resolve(emptyHistory)
+      try {
+        resolve(decodeHistory(row))
+      } catch {
+        resolve(emptyHistory)
       }
     })
   })
