@@ -3,12 +3,13 @@
 export { type ErrorCode, type ErrorDetails, type Outcome, RingspunError } from './base/errors.js'
 export type {
   Admin,
+  AttachedCluster,
   Bucket,
   BucketOptions,
   BucketProperties,
   ChangeReport,
+  ClusterHandle,
   ClusterOptions,
-  ClusterStatus,
   Comparison,
   ContextToken,
   Durability,
@@ -17,7 +18,6 @@ export type {
   HintReport,
   JoinOptions,
   KeyInput,
-  NodeStatus,
   Plan,
   PlanOptions,
   PutOptions,
@@ -30,6 +30,7 @@ export type {
   WriteOptions,
   WriteResult,
 } from './client/api.js'
+export type { ClusterStatus, NodeStatus } from './client/api-status.js'
 export { Cluster } from './client/open.js'
 export { version } from './version.js'
 export { checkMerge } from './versions/merge-function.js'

@@ -83,14 +83,27 @@ export interface Turn {
   list(list: ListWanted): void
   /** What this node holds of a partition, of objects that shall be on so many nodes at least. Not to be changed. */
   tree(partition: Partition, copiesMin: number): VersionTree
-  /** True when this node holds anything of the partition that shall be on so many nodes at least. */
-  holds(partition: Partition, copiesMin: number): boolean
+  /** True when this node holds anything of the partition that shall be on so many nodes at least, and at most. */
+  holds(partition: Partition, copiesMin: number, copiesMax: number): boolean
   /** A listing has shown what is in some leaves: trees that say otherwise are put right. Answers how many leaves. */
   correctLeaves(found: LeafSums): number
+  /**
+   * Until when a copy that is read or made in this turn may be on its way: the deadline of what carries it. Who
+   * passes it on from memory keeps the deadline that it came with. So, that long after the last store has let go
+   * of a version, nobody can bring it back.
+   */
+  readonly travelEnd: Millis
+  readonly travelMsMax: Millis
+  /** How long what is dead is kept at least; 0: for ever. */
+  readonly reapAfterMs: Millis
+  /** How many objects were written in this life that are dead, or will be. */
+  readonly mortals: number
   /** Pause between two comparisons of replicas that nobody asked for; 0 for none at all. */
   readonly mendEveryMs: Millis
   /** This life of the node. The same for all its vnodes; with the partition it names an actor for ever. */
   readonly incarnation: Incarnation
+  /** The epoch of the ring that this life began with, when it was changing; 0 when not. */
+  readonly bornInChange: number
   /** No stamp may be issued at or below this: what an earlier life may have issued. */
   readonly stampFloor: Stamp
   /** Set when this life began with less than the node had acknowledged: it must ask its peers. */
@@ -131,8 +144,9 @@ export interface ListWanted {
 }
 
 export interface RowsWanted {
-  readonly asker: Address<'vnode'> | Address<'courier'>
-  /** Whose hints, of all partitions; 0: the objects of the asker's partition. */
+  readonly asker: Address<'vnode'> | Address<'courier'> | Address<'reaper'>
+  readonly partition: Partition
+  /** Whose hints, of all partitions; 0: the objects of the partition. */
   readonly owner: NodeId
   readonly request: RequestId
   readonly prefix: string

@@ -47,6 +47,8 @@ export const errorTable = {
   unreadable: refused('the stored copy failed its checksum; another replica may have it'),
   aborted: refused('the request was aborted before it was sent'),
   expired: refused('the deadline passed before the work was begun; allow more time'),
+  'handle-invalid': refused('pass what cluster.handle() returned, from the same version of ringspun'),
+  'too-many-clients': refused('close an attached cluster that is not used, or share one within a thread'),
   draining: refused('the cluster is shutting down; use another one'),
   closed: refused('open the cluster before using it'),
   // What nobody can know.

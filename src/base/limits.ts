@@ -55,6 +55,13 @@ export const limits = {
   hintAgeMsMax: 10_800_000 as Millis,
   /** Hints that are on their way to one node at once. */
   hintsInFlightMax: 128,
+  /** The longest that a copy of an object may be on its way from one store to another: later it is refused. */
+  travelMsMax: 60_000 as Millis,
+  /** How long what is dead is kept unless configured otherwise (setting `reapAfterMs`), and at most. */
+  reapAfterMsDefault: 600_000 as Millis,
+  reapAfterMsMax: 31_536_000_000 as Millis,
+  /** Dead objects that one node has on their way to be forgotten. */
+  reapsMax: 65_536,
   /** The longest that a node is blocked on purpose. */
   stallMsMax: 600_000 as Millis,
   /** Keys of one getMany, entries of one putMany. */

@@ -1,6 +1,7 @@
 // `ringspun ring` and `ringspun nodes`: who owns what, and how the nodes are.
 
-import type { NodeStatus, RingReport } from '../client/api.js'
+import type { RingReport } from '../client/api.js'
+import type { NodeStatus } from '../client/api-status.js'
 import { type Option, optionLines, readArguments } from './arguments.js'
 import { ask, serverOf, serverOptions } from './ask.js'
 import { bytes, print, printJson, table } from './table.js'
@@ -19,7 +20,7 @@ ${optionLines(ringOptions)}`
 
 const nodesHelp = `Usage: ringspun nodes [OPTIONS]
 
-Shows the nodes: state, life, partitions, objects, memory, what they keep for others and what they mended.
+Shows the nodes: state, life, partitions, objects, memory, what they keep for others what they mended and forgot.
 
 Options:
 ${optionLines(serverOptions)}`
@@ -68,6 +69,7 @@ const titles = [
   'hints',
   'compared',
   'mended',
+  'reaped',
 ]
 
 function cells(node: NodeStatus): string[] {
@@ -82,6 +84,7 @@ function cells(node: NodeStatus): string[] {
     node.hints.toLocaleString('en'),
     node.compared.toLocaleString('en'),
     node.mended.toLocaleString('en'),
+    node.reaped.toLocaleString('en'),
   ]
 }
 

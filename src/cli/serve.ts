@@ -39,6 +39,12 @@ const options: readonly Option[] = [
   },
   { name: 'value-max', value: 'BYTES', help: 'longest value accepted, up to 67108864', default: '1048576' },
   {
+    name: 'reap-after',
+    value: 'SECONDS',
+    help: 'how long deleted and expired objects are kept at least, 0 for ever',
+    default: '600',
+  },
+  {
     name: 'host',
     value: 'HOST',
     help: 'address to listen on; there is no password, so keep it local',
@@ -74,6 +80,7 @@ with other settings, 74 when the disk fails, 69 when the port is taken.`
 function clusterOptions(args: readonly string[]) {
   const given = readArguments(args, options)
   const memory = wholeNumber(given, 'memory', 4, 4095)
+  const reapAfter = wholeNumber(given, 'reap-after', 0, 31_536_000)
   const chosen = {
     nodes: wholeNumber(given, 'nodes', 1, 64),
     n: wholeNumber(given, 'n', 0, 1000),
@@ -83,6 +90,7 @@ function clusterOptions(args: readonly string[]) {
     partitions: wholeNumber(given, 'partitions', 1, 65_536),
     durability: oneOf(given, 'durability', ['memory', 'os', 'disk']),
     memory: memory === undefined ? undefined : memory * 1024 * 1024,
+    reapAfterMs: reapAfter === undefined ? undefined : reapAfter * 1000,
     valueBytesMax: wholeNumber(given, 'value-max', 1, 64 * 1024 * 1024),
   }
   const present = Object.fromEntries(Object.entries(chosen).filter(([, value]) => value !== undefined))

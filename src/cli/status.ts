@@ -2,7 +2,7 @@
 // server's RS.STATUS twice, a moment apart, so that rates are of now and not of the whole uptime.
 
 import { setTimeout as pause } from 'node:timers/promises'
-import type { ClusterStatus, NodeStatus } from '../client/api.js'
+import type { ClusterStatus, NodeStatus } from '../client/api-status.js'
 import { optionLines, readArguments } from './arguments.js'
 import { ask, serverOf, serverOptions } from './ask.js'
 import { bytes, duration, print, printJson, table } from './table.js'

@@ -70,6 +70,11 @@ export class LocalAdmin implements Admin {
         owned: owners.reduce((sum, owner) => sum + (owner === node ? 1 : 0), 0),
         replicas: replicas.get(node) ?? 0,
       })),
+      history: this.membership.history.entries.map(({ at, issuer, changes }) => ({
+        at,
+        issuer,
+        changes: changes.map((change) => ({ ...change })),
+      })),
       preferences: Array.from({ length: partitions }, (_, partition) =>
         preferenceList(this.ringNow(), partition),
       ),

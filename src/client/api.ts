@@ -4,6 +4,7 @@
 
 import type { Millis, NodeId } from '../base/units.js'
 import type { Conflicts } from '../versions/object.js'
+import type { ClusterStatus } from './api-status.js'
 
 /** How far a write must have come on a replica to count for `dw`; see the README's table of guarantees. */
 export type Durability = 'memory' | 'os' | 'disk'
@@ -157,56 +158,6 @@ export interface Bucket<T> {
   clear(options?: RequestOptions): Promise<number>
 }
 
-export interface NodeStatus {
-  readonly node: NodeId
-  /** up; slow: its event loop is blocked; starting; down: restarting after a failure; failed: given up. */
-  readonly state: 'starting' | 'up' | 'slow' | 'down' | 'failed' | 'draining'
-  /** Lives so far, from 1. */
-  readonly generation: number
-  /** Partitions of which it is a primary replica (with the cluster's n). */
-  readonly partitions: number
-  /** False while it catches up after it started with less than it had acknowledged. */
-  readonly complete: boolean
-  readonly puts: number
-  readonly gets: number
-  readonly replications: number
-  readonly turns: number
-  readonly commits: number
-  readonly fsyncs: number
-  readonly queued: number
-  readonly objects: number
-  readonly bufferBytes: number
-  readonly dirtyBytes: number
-  readonly heapBytes: number
-  /** Writes that this node keeps for nodes that are away, and their bytes. */
-  readonly hints: number
-  readonly hintBytes: number
-  /** Hints that were refused for want of room, damaged, or given up by an operator, in this life. */
-  readonly hintsLost: number
-  /** Pairs of replicas that this node has compared, and objects that were sent or fetched because of it. */
-  readonly compared: number
-  readonly mended: number
-  /** The longest delay of its event loop in the last second. */
-  readonly loopDelayMs: Millis
-}
-
-export interface ClusterStatus {
-  readonly version: string
-  readonly id: string
-  readonly partitions: number
-  readonly epoch: number
-  readonly n: number
-  readonly r: number
-  readonly w: number
-  readonly dw: number
-  readonly durability: Durability
-  readonly uptimeMs: Millis
-  readonly requestsInFlight: number
-  /** Stale or damaged copies that reads have found and that were mended, since the cluster was opened. */
-  readonly readRepairs: number
-  readonly nodes: readonly NodeStatus[]
-}
-
 export interface ClusterOptions extends Partial<Omit<BucketProperties, 'conflicts'>> {
   /** The data directory. Left out: nothing is written to disk, and `durability` can only be 'memory'. */
   readonly dir?: string
@@ -220,6 +171,13 @@ export interface ClusterOptions extends Partial<Omit<BucketProperties, 'conflict
   readonly memory?: number
   /** The longest value accepted. Default 1 MiB, at most 64 MiB. */
   readonly valueBytesMax?: number
+  /**
+   * How long what was deleted or has expired is kept at least, in milliseconds, before it is forgotten; that happens
+   * only when no copy, hint or message can bring it back. Default 10 minutes; 0 keeps it for ever.
+   */
+  readonly reapAfterMs?: Millis
+  /** How often a node speaks with another about who is a member, in milliseconds. Default 1,000. */
+  readonly gossipEveryMs?: Millis
   /** 'client' (default): this thread coordinates reads and sends writes to their coordinator. 'server': a node does both. */
   readonly routing?: 'client' | 'server'
   /** Where log lines go. Default: warnings and errors to standard error. */
@@ -289,6 +247,13 @@ export interface RingReport {
   }[]
   /** For every partition all nodes, in the order in which they should hold it. */
   readonly preferences: readonly (readonly NodeId[])[]
+  /** Who came and went: every plan that was ever committed, in the order in which all nodes take them. */
+  readonly history: readonly {
+    /** Time of issue, by the clock of the node that served it, and later than all that it knew of. */
+    readonly at: Millis
+    readonly issuer: NodeId
+    readonly changes: readonly Readonly<Record<string, string | number>>[]
+  }[]
 }
 
 export interface JoinOptions {
@@ -378,6 +343,18 @@ export interface Admin {
   dropHints(owner: NodeId): Promise<void>
 }
 
+/** Stands for an open cluster in another thread of this process: see `Cluster.attach`. Goes through postMessage and workerData. */
+export interface ClusterHandle {
+  readonly kind: 'ringspun-cluster'
+  readonly format: number
+  readonly version: string
+  readonly thread: number
+  readonly name: string
+}
+
+/** A cluster that another thread has open. Closing it ends this thread's use of it, and nothing else. */
+export type AttachedCluster = Omit<Cluster, 'admin' | 'faults' | 'verify' | 'handle'>
+
 export interface Cluster extends AsyncDisposable {
   readonly options: Readonly<Required<Omit<ClusterOptions, 'dir' | 'log'>>> & {
     readonly dir: string | undefined
@@ -393,6 +370,8 @@ export interface Cluster extends AsyncDisposable {
    * With `deep: false` the trees of versions are compared: quick, and it reads only where they differ.
    */
   verify(options?: RequestOptions & { readonly deep?: boolean }): Promise<Comparison>
+  /** For other threads of this process: `Cluster.attach(handle)` there is this cluster, with a way of its own to the nodes. */
+  handle(): ClusterHandle
   readonly admin: Admin
   readonly faults: Faults
   /** Finishes what is in flight, flushes, and ends the threads. */

@@ -242,6 +242,7 @@ export class ClusterBucket<T> implements Bucket<T> {
       standsInFor: 0,
       looked: false,
       seen: undefined,
+      seenUntil: 0,
     }
     return { message, timeoutMs: timeoutOf(options) }
   }

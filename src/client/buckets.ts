@@ -15,6 +15,9 @@ export class Buckets {
   private readonly given = new Map<string, Partial<BucketProperties>>()
   private readonly effective = new Map<string, BucketProperties>()
 
+  /** Called with what was given, when it is kept. */
+  changed: (name: string, given: Partial<BucketProperties>) => void = () => {}
+
   constructor(settings: ClusterSettings, directory: DataDirectory | undefined) {
     this.settings = settings
     this.directory = directory
@@ -33,13 +36,26 @@ export class Buckets {
   set(name: string, properties: Partial<BucketProperties>): BucketProperties {
     checkBucketName(name)
     const before = this.given.get(name) ?? {}
+    if (!this.isNews(name, properties)) return this.get(name)
     // What is there but undefined was left out.
-    const wanted = Object.entries(properties).filter(([, value]) => value !== undefined)
-    const changed = wanted.some(([key, value]) => before[key as keyof BucketProperties] !== value)
-    if (!changed) return this.get(name)
-    const effective = this.lay(name, { ...before, ...Object.fromEntries(wanted) })
+    const wanted = Object.fromEntries(Object.entries(properties).filter(([, value]) => value !== undefined))
+    const effective = this.lay(name, { ...before, ...wanted })
     this.directory?.writeJson(file, Object.fromEntries(this.given))
+    this.changed(name, wanted)
     return effective
+  }
+
+  /** True when something of this was not given before. */
+  isNews(name: string, properties: Partial<BucketProperties>): boolean {
+    const before = this.given.get(name) ?? {}
+    return Object.entries(properties).some(
+      ([key, value]) => value !== undefined && before[key as keyof BucketProperties] !== value,
+    )
+  }
+
+  /** What was given to each bucket that is known. */
+  allGiven(): readonly (readonly [string, Partial<BucketProperties>])[] {
+    return [...this.given]
   }
 
   private lay(name: string, given: Partial<BucketProperties>): BucketProperties {

@@ -1,47 +1,45 @@
 // Opens a cluster in this process: data directory, ring, shared memory, node threads, and in this thread a
 // host with the supervisor and the gateway that leads this thread's requests. Closing drains it all.
 
-import { randomBytes } from 'node:crypto'
+import { gossipDefaults } from '../actors/gossip/state.js'
 import { RingspunError } from '../base/errors.js'
 import { limits } from '../base/limits.js'
-import { seededRandom } from '../base/random.js'
 import type { NodeId } from '../base/units.js'
+import type { Change } from '../membership/change.js'
+import { encodeHistory } from '../membership/history-codec.js'
 import { singleAddress, supervisorThread } from '../protocol/address.js'
 import type { ClaimantMessage, Envelope, SupervisorMessage } from '../protocol/envelope.js'
-import { hashOf, type Ring } from '../ring/ring.js'
-import { Host } from '../runtime/host.js'
-import type { HostPorts } from '../runtime/ports.js'
+import { travelMsOf } from '../protocol/reap.js'
+import type { Ring } from '../ring/ring.js'
+import type { Host } from '../runtime/host.js'
 import { ServingTable } from '../runtime/serving-table.js'
-import { SharedReads } from '../runtime/shared-reads.js'
-import { now, wall } from '../runtime/threads/clock.js'
+import { now } from '../runtime/threads/clock.js'
 import { Links } from '../runtime/threads/links.js'
-import { Loop } from '../runtime/threads/loop.js'
 import { Machine, type MachineEvents } from '../runtime/threads/machine.js'
 import { createSharedState, type SharedState, type Wire } from '../runtime/threads/shared.js'
-import { Transport } from '../runtime/threads/transport.js'
 import type { DataDirectory } from '../storage/data-directory.js'
 import { objectBytesMaxOf } from '../storage/object-buffer-layout.js'
-import { version } from '../version.js'
 import { LocalAdmin } from './admin.js'
 import type {
   Bucket,
   BucketOptions,
   BucketProperties,
   Cluster as ClusterApi,
-  ClusterStatus,
+  ClusterHandle,
   Comparison,
   Faults,
   RequestOptions,
 } from './api.js'
+import type { ClusterStatus } from './api-status.js'
+import { Attachments } from './attachments.js'
 import { ClusterBucket } from './bucket.js'
 import { Buckets } from './buckets.js'
+import { ClientEnd } from './client-end.js'
 import type { ClusterCore } from './core.js'
 import { LocalFaults } from './faults.js'
 import { type Kept, Membership } from './membership.js'
-import { type ClusterSettings, checkBucketOptions } from './options.js'
-import { Pace } from './pace.js'
-import { Requests } from './requests.js'
-import { readStatus } from './status.js'
+import { type ClusterSettings, checkBucketOptions, publicOptions } from './options.js'
+import { statusOf } from './status.js'
 
 /** What a message has beside its object: addresses, the key, contexts. */
 const messageOverheadBytes = 1024 * 1024
@@ -57,10 +55,10 @@ export class LocalCluster implements ClusterApi {
   private readonly directory: DataDirectory | undefined
   private readonly id: string
   private readonly buckets_: Buckets
-  private readonly host: Host
-  private readonly loop: Loop
+  private readonly end: ClientEnd
   private readonly core: ClusterCore
-  private readonly transport: Transport
+  /** Undefined only while this thread begins. */
+  private readonly attachments: Attachments
   private readonly serving: ServingTable
   private readonly openedAt = now()
   private closing: Promise<void> | undefined
@@ -84,28 +82,25 @@ export class LocalCluster implements ClusterApi {
       copies: () => this.buckets_.copiesMax(),
       bytes: () => this.status().nodes.reduce((sum, node) => sum + node.bufferBytes, 0),
       begin: (owners) => this.beginChange(owners),
+      issue: (changes) => this.issue(changes),
       left: (node) => void this.left(node),
       log: settings.log,
     })
     this.faults = new LocalFaults(this.machine, new Links(shared.links), () => this.ring.nodes)
-    const generation = this.machine.status.begin(supervisorThread)
-    this.machine.status.setState(supervisorThread, 'up')
-    this.transport = new Transport(shared, supervisorThread, generation, messageBytesMax)
-    const requests = new Requests(supervisorThread, {
-      deliver: (envelope) => this.deliver(envelope),
-      gateway: () => this.gateway(),
+    this.end = this.makeEnd(shared, ring, messageBytesMax)
+    this.core = this.end.core
+    this.attachments = new Attachments({
+      shared,
+      machine: this.machine,
+      settings,
+      id,
+      openedAt: this.openedAt,
+      messageBytesMax,
+      buckets: this.buckets_,
+      ring: () => this.host.gateway.ring ?? this.ring,
+      view: () => this.host.view,
     })
-    this.host = new Host(this.ports(this.transport), { supervisor: true })
-    this.core = {
-      requests,
-      shared: settings.routing === 'client' ? this.sharedReads(shared) : undefined,
-      pace: new Pace(),
-      secret: ring.seed,
-      valueBytesMax: settings.valueBytesMax,
-      partitions: ring.partitions,
-      hash: (key) => hashOf(ring, key),
-      propertiesOf: (bucket) => this.buckets_.get(bucket),
-    }
+    this.buckets_.changed = (name, given) => this.attachments.bucketSet([name, given])
     this.admin = new LocalAdmin(
       this.machine,
       this.core,
@@ -113,47 +108,38 @@ export class LocalCluster implements ClusterApi {
       () => this.buckets_.copiesMax(),
       () => this.host.transfers,
     )
-    this.loop = new Loop(shared, supervisorThread, this.host, this.transport, (error) => {
-      settings.log('error', `the client's host stopped: ${error.stack ?? error.message}`)
-      requests.close()
-    })
-    const self = singleAddress('host', supervisorThread)
-    this.host.receive({
-      to: self,
-      from: self,
-      request: 0,
-      deadline: 0,
-      message: { type: 'ring-changed', ring },
-    })
-    this.loop.wake()
   }
 
-  private ports(transport: Transport): HostPorts {
-    return {
+  private makeEnd(shared: SharedState, ring: Ring, messageBytesMax: number): ClientEnd {
+    const { settings, membership, machine } = this
+    const { reapAfterMs, gossipEveryMs, routing, valueBytesMax, log } = settings
+    const { history } = membership
+    const generation = machine.status.begin(supervisorThread)
+    machine.status.setState(supervisorThread, 'up')
+    return new ClientEnd({
+      shared,
       thread: supervisorThread,
-      now,
-      wall,
-      random: seededRandom(randomBytes(4).readUInt32LE(0)),
-      post: (envelope) => transport.post(envelope),
+      generation,
+      messageBytesMax,
+      ring,
+      routing,
+      isSupervisor: true,
+      travelMsMax: travelMsOf(reapAfterMs),
+      propertiesOf: (bucket) => this.buckets_.get(bucket),
+      valueBytesMax,
+      log,
       outside: (envelope) => this.outside(envelope),
-      wake: () => this.loop.wake(),
-      fatal: () => {},
-      heard: () => {},
-      mendEveryMs: 0,
-      life: { incarnation: 0, stampFloor: 0, catchUp: undefined, volatile: [] },
-      storage: undefined,
-      peers: () => [],
-    }
+      more: {
+        gossip: { ...gossipDefaults, everyMs: gossipEveryMs, fanout: 0, history, seeds: [] },
+        membershipHeard: (heard) => membership.heard(heard),
+        news: (message) => this.attachments?.heard(message),
+      },
+    })
   }
 
-  private sharedReads(shared: SharedState): SharedReads {
-    const links = new Links(shared.links)
-    return new SharedReads(this.host.gateway, {
-      serving: this.serving,
-      status: this.machine.status,
-      memoryOf: (node) => shared.memories[node],
-      isCut: (node) => links.isCut(supervisorThread, node),
-    })
+  /** The actors of this thread. */
+  get host(): Host {
+    return this.end.host
   }
 
   private makeMachine(shared: SharedState, messageBytesMax: number): Machine {
@@ -187,48 +173,25 @@ export class LocalCluster implements ClusterApi {
       newborn: directory === undefined || directory.created,
       messageBytesMax,
       memoryBytes: settings.memory,
+      history: () => encodeHistory(this.membership.history),
+      gossipEveryMs: settings.gossipEveryMs,
       mendEveryMs,
-      connect: (wire: Wire) => this.transport.connect(wire),
+      reapAfterMs: settings.reapAfterMs,
+      connect: (wire: Wire) => this.end.transport.connect(wire),
+      joined: (node: NodeId) => this.attachments.joined(node),
     }
     return new Machine(shared, options, events)
   }
 
   private tellSupervisor(message: SupervisorMessage): void {
     const to = singleAddress('supervisor', supervisorThread)
-    this.host.receive({
-      to,
-      from: singleAddress('machine', supervisorThread),
-      request: 0,
-      deadline: 0,
-      message,
-    })
-    this.loop.wake()
+    const from = singleAddress('machine', supervisorThread)
+    this.end.receive({ to, from, request: 0, deadline: 0, message })
   }
-
-  private deliver(envelope: Envelope): void {
-    if (envelope.to.node === supervisorThread) this.host.receive(envelope)
-    else this.host.send(envelope)
-    this.loop.wakeNow()
-  }
-
-  /** Client-driven: the gateway of this thread. Server-driven: the next node that is up, in turn. */
-  private gateway(): NodeId {
-    if (this.settings.routing === 'client') return supervisorThread
-    const { nodes } = this.ring
-    for (let i = 0; i < nodes.length; i++) {
-      this.lastGateway = (this.lastGateway + 1) % nodes.length
-      const node = nodes[this.lastGateway] as NodeId
-      if (this.machine.status.isAlive(node, this.machine.status.generation(node))) return node
-    }
-    return supervisorThread
-  }
-
-  private lastGateway = 0
 
   private outside(envelope: Envelope): void {
     const { message } = envelope
-    if (envelope.to.kind === 'client') this.core.requests.answer(envelope)
-    else if (message.type === 'spawn') void this.machine.spawn(message.node)
+    if (message.type === 'spawn') void this.machine.spawn(message.node)
     else if (message.type === 'give-up') {
       this.machine.giveUp(message.node)
       this.settings.log('error', `node ${message.node} is given up: it failed too often in a row`)
@@ -253,19 +216,34 @@ export class LocalCluster implements ClusterApi {
     this.tell('claimant', { type: 'begin-change', owners: Array.from(owners), copies })
   }
 
+  /** Any node will do: it tells the others. */
+  private issue(changes: readonly Change[]): Promise<unknown> {
+    const { nodes } = this.ring
+    const node = nodes.find((each) => this.machine.status.state(each) === 'up') ?? (nodes[0] as NodeId)
+    const to = singleAddress('gossip', node)
+    return this.core.requests.ask(to, { type: 'change-membership', changes }, issueMsMax, undefined)
+  }
+
   private tell(kind: 'claimant', message: ClaimantMessage): void {
     const to = singleAddress(kind, supervisorThread)
     const from = singleAddress('machine', supervisorThread)
-    this.host.receive({ to, from, request: 0, deadline: 0, message })
-    this.loop.wake()
+    this.end.receive({ to, from, request: 0, deadline: 0, message })
   }
 
   /** A node that has left has nothing to do any more. */
   private async left(node: NodeId): Promise<void> {
+    const { status } = this.machine
+    const until = now() + hintsMsMax
+    const keeps = () => status.counter(node, 'hints') > 0 && status.state(node) === 'up'
+    while (keeps() && now() < until && this.closing === undefined) {
+      await new Promise((resolve) => setTimeout(resolve, lookMs))
+    }
+    if (keeps()) this.settings.log('warn', `node ${node} leaves with hints that could not be delivered`)
     const generation = this.machine.status.generation(node)
     const reason = 'left the cluster'
     this.tellSupervisor({ type: 'node-exited', node, generation, reason, failure: false })
     await this.machine.remove(node)
+    this.tellSupervisor({ type: 'node-removed', node })
     this.settings.log('info', `node ${node} has left the cluster`)
   }
 
@@ -290,9 +268,10 @@ export class LocalCluster implements ClusterApi {
   }
 
   private async abandon(): Promise<void> {
+    this.attachments.close()
     this.core.requests.close()
     await this.machine.destroyAll()
-    this.loop.stop()
+    this.end.stop()
     this.directory?.close()
   }
 
@@ -315,26 +294,13 @@ export class LocalCluster implements ClusterApi {
   }
 
   status(): ClusterStatus {
-    const { settings, ring } = this
-    const { n, r, w, dw, durability } = settings.defaults
-    return {
-      version,
-      id: this.id,
-      partitions: ring.partitions,
-      epoch: ring.epoch,
-      n,
-      r,
-      w,
-      dw,
-      durability,
-      uptimeMs: Math.round(now() - this.openedAt),
-      requestsInFlight: this.core.requests.inFlight,
-      readRepairs: ring.nodes.reduce(
-        (sum, node) => sum + this.machine.status.counter(node, 'readRepairs'),
-        this.host.readRepairs,
-      ),
-      nodes: readStatus(this.machine.status, ring, n),
-    }
+    const { settings, ring, id, openedAt } = this
+    return statusOf(this.end, { settings, ring, id, openedAt })
+  }
+
+  handle(): ClusterHandle {
+    this.core.requests.check(undefined)
+    return this.attachments.handle()
   }
 
   close(): Promise<void> {
@@ -344,12 +310,10 @@ export class LocalCluster implements ClusterApi {
 
   private async shut(): Promise<void> {
     this.membership.close()
-    // Whoever goes on asking must not hold up the end.
-    this.core.requests.refuseNew()
-    await this.settle()
-    this.core.requests.close()
+    this.attachments.close()
+    await this.end.settle(settleMsMax)
     const errors = await this.machine.drainAll()
-    this.loop.stop()
+    this.end.stop()
     this.directory?.close()
     if (errors.length > 0) {
       throw new RingspunError(
@@ -361,26 +325,15 @@ export class LocalCluster implements ClusterApi {
     }
   }
 
-  /** Lets what is in flight come to its end, for a bounded time. */
-  private async settle(): Promise<void> {
-    const until = now() + settleMsMax
-    while (this.core.requests.inFlight > 0 && now() < until) {
-      await new Promise((resolve) => setTimeout(resolve, 5))
-    }
-  }
-
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
 }
 
 const settleMsMax = 10_000
+const issueMsMax = 10_000
+/** Who leaves delivers first what it keeps for others, as long as they are there. */
+const hintsMsMax = 60_000
+const lookMs = 50
 /** Ten comparisons a second and node: a few messages, and 256 partitions in about a minute. */
 const mendEveryMs = 100
-
-function publicOptions(settings: ClusterSettings, ring: Ring): ClusterApi['options'] {
-  const { n, r, w, dw, durability } = settings.defaults
-  const { dir, nodes, memory, valueBytesMax, routing } = settings
-  const { partitions, hash } = ring
-  return { dir, nodes, partitions, hash, memory, valueBytesMax, routing, n, r, w, dw, durability }
-}

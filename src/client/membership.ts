@@ -1,13 +1,16 @@
-// Nodes that come and go (Dynamo 4.8.1, 4.9, 6.2): planned, looked at, committed. The plan is made of the history of
-// membership and of who owns what; committing it issues the change, begins new nodes, and lets the claimant move
-// what has to move while everything goes on. Who has left is ended when nobody can speak to it as a member any more.
+// Nodes that come and go (Dynamo 4.8.1, 4.9, 6.2): planned, looked at, committed. Committing a plan issues it through
+// one of the nodes, which keeps it and tells the others by gossip. This thread hears of it like everybody, whoever
+// issued it, begins the nodes that are new, and lets the claimant move what has to move while everything goes on.
+// Who has left is ended when nobody can speak to it as a member any more.
+//
+// Invariant: one change of the ring at a time; what is heard meanwhile is next.
 
 import { RingspunError } from '../base/errors.js'
 import { limits } from '../base/limits.js'
 import type { Millis, NodeId } from '../base/units.js'
 import type { Change } from '../membership/change.js'
-import { ringOf } from '../membership/fold.js'
-import { appendChange, emptyHistory, type History, membersOf } from '../membership/history.js'
+import { nextOwners, ringOf } from '../membership/fold.js'
+import { appendChange, emptyHistory, type History, membersOf, mergeHistories } from '../membership/history.js'
 import { decodeHistory, encodeHistory } from '../membership/history-codec.js'
 import { describePlan } from '../ring/plan-report.js'
 import { rebalance } from '../ring/rebalance.js'
@@ -25,16 +28,20 @@ const leaveMs: Millis = 10_000
 
 export interface Kept {
   readonly ring: Ring
+  /** All that was ever heard, and as much of it as the ring is made of. */
   readonly history: History
+  readonly settled: History
 }
 
 /** What an earlier process kept; undefined in a directory that is new. */
 export function readRing(directory: DataDirectory | undefined): Kept | undefined {
-  const found = directory?.readJson(ringFile) as { ring?: unknown; history?: unknown } | undefined
+  const found = directory?.readJson(ringFile) as Record<string, unknown> | undefined
   if (found === undefined) return undefined
   try {
-    const history = decodeHistory(Buffer.from(String(found.history), 'base64'))
-    return { ring: ringFromJson(found.ring), history }
+    const read = (text: unknown) => decodeHistory(Buffer.from(String(text), 'base64'))
+    const history = read(found['history'])
+    const settled = found['settled'] === undefined ? history : read(found['settled'])
+    return { ring: ringFromJson(found['ring']), history, settled }
   } catch (error) {
     if (error instanceof RingspunError) throw error
     throw new RingspunError('data-dir-invalid', `${directory?.path} has a damaged ${ringFile}`, {}, error)
@@ -59,23 +66,30 @@ interface Hands {
   /** Bytes that all nodes hold together, about. */
   readonly bytes: () => number
   readonly begin: (owners: Uint16Array) => void
+  /** Asks a node to issue this; resolves when that node would remember it. */
+  readonly issue: (changes: readonly Change[]) => Promise<unknown>
   readonly left: (node: NodeId) => void
   readonly log: (level: 'info' | 'warn' | 'error', text: string) => void
 }
 
 export class Membership {
   ring: Ring
-  private history: History
+  history: History
+  private settled: History
   private readonly hands: Hands
-  private staged: { readonly plan: Plan; readonly history: History; readonly owners: Uint16Array } | undefined
+  private staged: Staged | undefined
   private committing = false
-  /** Somebody waits for the next ring. */
-  private kept: () => void = () => {}
+  /** New nodes are begun for what comes next. */
+  private preparing = false
+  private closed = false
+  /** Who waits for what they have issued to be on its way. */
+  private waiting: (() => boolean)[] = []
   private readonly leaving = new Set<NodeJS.Timeout>()
 
   constructor(kept: Kept, hands: Hands) {
     this.ring = kept.ring
     this.history = kept.history
+    this.settled = kept.settled
     this.hands = hands
   }
 
@@ -84,8 +98,9 @@ export class Membership {
     const before = this.ring
     this.ring = ring
     this.write()
-    this.kept()
+    this.tellWaiting()
     if (ring.change !== undefined) return
+    setImmediate(() => void this.act())
     this.hands.directory?.setNodes(ring.nodes.length)
     const gone = before.nodes.filter((node) => !ring.nodes.includes(node))
     for (const node of gone) this.end(node)
@@ -93,8 +108,45 @@ export class Membership {
   }
 
   write(): void {
-    const history = Buffer.from(encodeHistory(this.history)).toString('base64')
-    this.hands.directory?.writeJson(ringFile, { ring: ringToJson(this.ring), history })
+    const text = (history: History) => Buffer.from(encodeHistory(history)).toString('base64')
+    const kept = { ring: ringToJson(this.ring), history: text(this.history), settled: text(this.settled) }
+    this.hands.directory?.writeJson(ringFile, kept)
+  }
+
+  /** Gossip has told this thread more than it knew: it is kept when this returns, and acted by. */
+  heard(history: History): void {
+    const merged = mergeHistories(this.history, history)
+    if (merged === this.history) return
+    this.history = merged
+    this.write()
+    void this.act()
+  }
+
+  /** Goes to where the history leads, when nothing else is going on. */
+  async act(): Promise<void> {
+    if (this.closed || this.preparing || this.ring.change !== undefined) return
+    const { history, hands } = this
+    const now = { history: this.settled, ring: this.ring }
+    const owners = nextOwners(now, history, rebalance, hands.copies())
+    if (owners === undefined) {
+      this.settled = history
+      return this.tellWaiting()
+    }
+    this.preparing = true
+    try {
+      for (const node of new Set(owners)) if (!hands.machine.has(node)) await hands.machine.add(node)
+    } catch (error) {
+      hands.log('error', `a new node could not be begun: ${(error as Error).message}`)
+      return
+    } finally {
+      this.preparing = false
+    }
+    this.settled = history
+    hands.begin(owners)
+  }
+
+  private tellWaiting(): void {
+    this.waiting = this.waiting.filter((isDone) => !isDone())
   }
 
   private end(node: NodeId): void {
@@ -107,6 +159,7 @@ export class Membership {
   }
 
   close(): void {
+    this.closed = true
     for (const timer of this.leaving) clearTimeout(timer)
   }
 
@@ -142,7 +195,7 @@ export class Membership {
       violationsAfter: { ...violations.after },
       nodes: report.perNode,
     }
-    this.staged = { plan, history, owners: target.owners }
+    this.staged = { plan, changes, joined: [...new Set(target.owners)] }
     return plan
   }
 
@@ -172,31 +225,54 @@ export class Membership {
     return changes
   }
 
-  /** Resolves when the ring is on its way, or was there already. */
-  private begun(owners: Uint16Array): Promise<void> {
-    return new Promise((resolve) => {
-      this.kept = resolve
-      this.hands.begin(owners)
+  /** Resolves when what was issued is on its way, or has changed nothing. */
+  private begun(changes: readonly Change[]): Promise<void> {
+    const text = JSON.stringify(changes)
+    const isSettled = () => this.settled.entries.some((entry) => JSON.stringify(entry.changes) === text)
+    return new Promise((resolve, reject) => {
+      const late = setTimeout(() => {
+        const reason = 'the change is issued, and has not begun yet'
+        reject(new RingspunError('deadline', reason, { seconds: begunMsMax / 1000 }))
+      }, begunMsMax)
+      this.waiting.push(() => {
+        if (!isSettled() || this.preparing) return false
+        clearTimeout(late)
+        resolve()
+        return true
+      })
+      this.tellWaiting()
     })
   }
 
   async commit(): Promise<Plan> {
-    const { staged } = this
+    const { staged, hands } = this
     if (staged === undefined) throw new RingspunError('membership-invalid', 'nothing is planned')
     this.staged = undefined
     this.committing = true
+    const added = staged.joined.filter((node) => !hands.machine.has(node))
     try {
-      const nodes = new Set(staged.owners)
-      for (const node of nodes) if (!this.ring.nodes.includes(node)) await this.hands.machine.add(node)
-      this.history = staged.history
-      this.write()
-      await this.begun(staged.owners)
-      return staged.plan
+      for (const node of added) await hands.machine.add(node)
+      await hands.issue(staged.changes)
+    } catch (error) {
+      // Nobody needs them. What was issued all the same begins them again.
+      for (const node of added) hands.left(node)
+      throw error
     } finally {
       this.committing = false
     }
+    await this.begun(staged.changes)
+    return staged.plan
   }
 }
+
+interface Staged {
+  readonly plan: Plan
+  readonly changes: readonly Change[]
+  readonly joined: readonly NodeId[]
+}
+
+/** From the issue of a change to its beginning: new nodes, a round of gossip, and the end of what was going on. */
+const begunMsMax: Millis = 60_000
 
 function memberOf(join: JoinOptions): { weight: number; host: string; zone: string } {
   checkNames(join, ['weight', 'host', 'zone'], 'join')

@@ -4,9 +4,10 @@ import { randomBytes } from 'node:crypto'
 import { createRing, type Ring, ringFromJson, ringToJson } from '../ring/ring.js'
 import { openDataDirectory } from '../storage/data-directory.js'
 import { version } from '../version.js'
-import type { Cluster as ClusterApi, ClusterOptions } from './api.js'
+import type { AttachedCluster, Cluster as ClusterApi, ClusterHandle, ClusterOptions } from './api.js'
+import { attach } from './attached.js'
 import { LocalCluster } from './cluster.js'
-import { foundingHistory, readRing } from './membership.js'
+import { foundingHistory, type Kept, readRing } from './membership.js'
 import { checkClusterOptions } from './options.js'
 
 const partitionsDefault = 256
@@ -39,7 +40,9 @@ async function open(options: ClusterOptions = {}): Promise<LocalCluster> {
         hash: identity?.hash ?? settings.hash ?? 'halfsip',
         seed: identity?.seed ?? [randomBytes(4).readUInt32LE(0), randomBytes(4).readUInt32LE(0)],
       })
-    const kept = { ring, history: found?.history ?? foundingHistory(nodes) }
+    const founding = found === undefined ? foundingHistory(nodes) : undefined
+    const history = founding ?? (found as Kept).history
+    const kept = { ring, history, settled: founding ?? (found as Kept).settled }
     const id = identity?.id ?? randomBytes(8).toString('hex')
     const cluster = new LocalCluster(settings, directory, kept, id)
     // How partitions were placed is kept: another version may place them otherwise.
@@ -59,5 +62,17 @@ async function open(options: ClusterOptions = {}): Promise<LocalCluster> {
  * await using cluster = await Cluster.open({ dir: './data', nodes: 4 })
  * const carts = cluster.bucket<Cart>('carts', { conflicts: 'siblings' })
  */
-export const Cluster: { readonly open: (options?: ClusterOptions) => Promise<ClusterApi> } = { open }
+export const Cluster: {
+  readonly open: (options?: ClusterOptions) => Promise<ClusterApi>
+  /**
+   * The cluster that another thread of this process has open, by the handle that it gave: the same buckets, with
+   * mailboxes and reads out of shared memory of this thread's own. Ends with `close()`, with that thread, or with this.
+   *
+   * @example
+   * const worker = new Worker('./worker.js', { workerData: cluster.handle() })
+   * // worker.js
+   * await using cluster = await Cluster.attach(workerData)
+   */
+  readonly attach: (handle: ClusterHandle) => Promise<AttachedCluster>
+} = { open, attach }
 export type Cluster = ClusterApi

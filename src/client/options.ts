@@ -5,7 +5,15 @@ import { availableParallelism } from 'node:os'
 import { RingspunError } from '../base/errors.js'
 import { limits } from '../base/limits.js'
 import type { Millis, NodeId } from '../base/units.js'
-import type { BucketOptions, BucketProperties, ClusterOptions, Durability, RequestOptions } from './api.js'
+import type { Ring } from '../ring/ring.js'
+import type {
+  BucketOptions,
+  BucketProperties,
+  Cluster,
+  ClusterOptions,
+  Durability,
+  RequestOptions,
+} from './api.js'
 import { describe } from './keys.js'
 
 const durabilities: readonly Durability[] = ['memory', 'os', 'disk']
@@ -134,6 +142,8 @@ const clusterNames = [
   'valueBytesMax',
   'routing',
   'log',
+  'reapAfterMs',
+  'gossipEveryMs',
   'n',
   'r',
   'w',
@@ -148,6 +158,8 @@ export interface ClusterSettings {
   readonly hash: 'halfsip' | 'md5' | undefined
   readonly memory: number
   readonly valueBytesMax: number
+  readonly reapAfterMs: Millis
+  readonly gossipEveryMs: Millis
   readonly routing: 'client' | 'server'
   readonly log: NonNullable<ClusterOptions['log']>
   readonly defaults: BucketProperties
@@ -200,6 +212,13 @@ export function checkClusterOptions(options: ClusterOptions): ClusterSettings {
       options.hash === undefined ? undefined : checkOneOf('hash', options.hash, ['halfsip', 'md5'] as const),
     memory,
     valueBytesMax,
+    reapAfterMs: checkWhole(
+      'reapAfterMs',
+      options.reapAfterMs ?? limits.reapAfterMsDefault,
+      0,
+      limits.reapAfterMsMax,
+    ),
+    gossipEveryMs: checkWhole('gossipEveryMs', options.gossipEveryMs ?? 1_000, 10, 3_600_000),
     routing: checkOneOf('routing', options.routing ?? 'client', ['client', 'server']),
     log: options.log ?? logToStandardError,
     defaults: checkProperties({}, base, nodes, dir !== undefined),
@@ -212,6 +231,29 @@ function nodesDefault(n: unknown): number {
   return Math.max(3, availableParallelism(), copies)
 }
 
-function logToStandardError(level: 'info' | 'warn' | 'error', text: string): void {
+export function logToStandardError(level: 'info' | 'warn' | 'error', text: string): void {
   if (level !== 'info') process.stderr.write(`ringspun ${level}: ${text}\n`)
+}
+
+/** What the application sees of them. */
+export function publicOptions(settings: ClusterSettings, ring: Ring): Cluster['options'] {
+  const { n, r, w, dw, durability } = settings.defaults
+  const { dir, nodes, memory, valueBytesMax, reapAfterMs, gossipEveryMs, routing } = settings
+  const { partitions, hash } = ring
+  return {
+    dir,
+    nodes,
+    partitions,
+    hash,
+    memory,
+    valueBytesMax,
+    reapAfterMs,
+    gossipEveryMs,
+    routing,
+    n,
+    r,
+    w,
+    dw,
+    durability,
+  }
 }

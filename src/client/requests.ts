@@ -5,7 +5,7 @@ import { type ErrorCode, errorTable, RingspunError } from '../base/errors.js'
 import { limits } from '../base/limits.js'
 import type { Millis, NodeId, RequestId } from '../base/units.js'
 import { type Address, singleAddress } from '../protocol/address.js'
-import type { ClientMessage, Envelope, GatewayMessage } from '../protocol/envelope.js'
+import type { ClientMessage, Envelope, GatewayMessage, Protocol } from '../protocol/envelope.js'
 import { now } from '../runtime/threads/clock.js'
 
 type Answer = Exclude<
@@ -69,6 +69,16 @@ export class Requests {
   }
 
   send(message: GatewayMessage, timeoutMs: Millis, signal: AbortSignal | undefined): Promise<Answer> {
+    return this.ask(singleAddress('gateway', this.path.gateway()), message, timeoutMs, signal)
+  }
+
+  /** Asks another actor than a gateway. */
+  ask<K extends 'gateway' | 'gossip'>(
+    to: Address<K>,
+    message: Protocol[K],
+    timeoutMs: Millis,
+    signal: AbortSignal | undefined,
+  ): Promise<Answer> {
     if (this.closed !== undefined) return refused(this.closed)
     if (signal?.aborted) return refused(error('aborted', 'the request was aborted before it was sent'))
     if (this.open.size >= limits.requestsInFlightMax) {
@@ -78,18 +88,12 @@ export class Requests {
     return new Promise((resolve, reject) => {
       const request = this.nextRequest()
       const deadline = now() + timeoutMs
-      const gateway = this.path.gateway()
+      const gateway = to.node
       const writes = message.type === 'put'
       if (signal !== undefined) this.listen(signal, request)
       this.open.set(request, { resolve, reject, deadline, writes, gateway, signal })
       this.armSweep()
-      this.path.deliver({
-        to: singleAddress('gateway', gateway),
-        from: this.self,
-        request,
-        deadline,
-        message,
-      })
+      this.path.deliver({ to, from: this.self, request, deadline, message })
     })
   }
 

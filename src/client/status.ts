@@ -1,15 +1,46 @@
 // What `cluster.status()` says of the nodes, read from shared memory: no node is asked, so a blocked one
 // cannot hold it up.
 
-import type { NodeId } from '../base/units.js'
+import type { Millis, NodeId } from '../base/units.js'
 import { preferenceList } from '../ring/preference.js'
 import type { Ring } from '../ring/ring.js'
 import type { StatusTable } from '../runtime/status-table.js'
 import { now } from '../runtime/threads/clock.js'
 import { slowMs } from '../runtime/threads/reporting.js'
-import type { NodeStatus } from './api.js'
+import { version } from '../version.js'
+import type { ClusterStatus, NodeStatus } from './api-status.js'
+import type { ClientEnd } from './client-end.js'
+import type { ClusterSettings } from './options.js'
 
-export function readStatus(status: StatusTable, ring: Ring, n: number): NodeStatus[] {
+export interface Described {
+  readonly ring: Ring
+  readonly settings: ClusterSettings
+  readonly id: string
+  readonly openedAt: Millis
+}
+
+/** The whole status, as the thread of `end` sees it. */
+export function statusOf(end: ClientEnd, { ring, settings, id, openedAt }: Described): ClusterStatus {
+  const { n, r, w, dw, durability } = settings.defaults
+  const repairs = ring.nodes.map((node) => end.status.counter(node, 'readRepairs'))
+  return {
+    version,
+    id,
+    partitions: ring.partitions,
+    epoch: ring.epoch,
+    n,
+    r,
+    w,
+    dw,
+    durability,
+    uptimeMs: Math.round(now() - openedAt),
+    requestsInFlight: end.core.requests.inFlight,
+    readRepairs: repairs.reduce((sum, each) => sum + each, end.host.readRepairs),
+    nodes: readStatus(end.status, ring, n),
+  }
+}
+
+function readStatus(status: StatusTable, ring: Ring, n: number): NodeStatus[] {
   const partitions = primaryPartitions(ring, n)
   const at = now()
   return ring.nodes.map((node) => {
@@ -36,6 +67,7 @@ export function readStatus(status: StatusTable, ring: Ring, n: number): NodeStat
       hintsLost: counter('hintsLost'),
       compared: counter('compared'),
       mended: counter('mended'),
+      reaped: counter('reaped'),
       loopDelayMs: counter('loopDelayMs'),
     }
   })

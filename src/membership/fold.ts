@@ -11,7 +11,7 @@ import type { NodeId } from '../base/units.js'
 import type { Member } from '../ring/member.js'
 import { placeOwners } from '../ring/placement.js'
 import { type Ring, type RingOptions, ringFromJson } from '../ring/ring.js'
-import { compareEntries, type History } from './history.js'
+import { compareEntries, type History, membersOf } from './history.js'
 import { applyPlan, type Roster } from './roster.js'
 
 /** What of a ring does not change with its members: the same on every node of a cluster. */
@@ -65,6 +65,43 @@ export function ringOf(
     nodes: sorted(roster).map(({ node }) => node),
     owners: Array.from(owners),
   })
+}
+
+/**
+ * Where a cluster that has one claimant goes from the ring that it has: the owners that the rest of the history makes
+ * of those of now. An entry that arrived late (it is older than one that is done already) is done last, instead of
+ * folding everything anew, which would move more than it has to. Undefined when nothing moves.
+ */
+export function nextOwners(
+  now: { readonly history: History; readonly ring: Ring },
+  history: History,
+  rebalance: Rebalance,
+  copies: number,
+): Uint16Array | undefined {
+  const { ring } = now
+  const members = membersOf(history)
+  if (members.length === 0) return undefined
+  let owners = ring.owners
+  if (begins(history, now.history)) {
+    owners = ringOf(history, { ...ring, copies }, rebalance, now)?.owners ?? owners
+  } else {
+    const known = new Set(now.history.entries.map(nameOf))
+    const members_ = new Set(members.map(({ node }) => node))
+    const successors = new Map<NodeId, NodeId>()
+    for (const entry of history.entries) {
+      if (known.has(nameOf(entry))) continue
+      for (const change of entry.changes) {
+        const isNews = change.kind === 'replace' && !ring.nodes.includes(change.successor)
+        if (isNews && members_.has(change.successor)) successors.set(change.node, change.successor)
+      }
+    }
+    owners = rebalance(renamed(owners, successors), members, Math.min(copies, members.length))
+  }
+  return owners.every((owner, partition) => owner === ring.owners[partition]) ? undefined : owners
+}
+
+function nameOf(entry: History['entries'][number]): string {
+  return JSON.stringify(entry)
 }
 
 function begins(history: History, beginning: History): boolean {

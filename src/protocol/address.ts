@@ -9,6 +9,7 @@ import type { NodeId, Partition } from '../base/units.js'
  * supervisor: decides about the lives of nodes. machine: carries that out (threads, or the simulated world).
  * courier: keeps hints on one node, writes for others that are away, and delivers them.
  * mender: has replicas compared, one pair after the other, for ever.
+ * reaper: has what is dead forgotten, when it is certain that nothing can bring it back.
  * claimant: brings the ring to where it shall be, one in a cluster.
  * gossip: knows who is a member, and tells the others on other nodes.
  * client: whoever asked; its messages are answers. host: everything on one thread (see runtime/host).
@@ -24,6 +25,7 @@ export type Kind =
   | 'mender'
   | 'gossip'
   | 'claimant'
+  | 'reaper'
 
 export interface Address<K extends Kind = Kind> {
   readonly kind: K

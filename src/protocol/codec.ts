@@ -26,6 +26,7 @@ const kinds: readonly Kind[] = [
   'mender',
   'gossip',
   'claimant',
+  'reaper',
 ]
 const kindNumber: Readonly<Record<Kind, number>> = {
   vnode: 0,
@@ -38,6 +39,7 @@ const kindNumber: Readonly<Record<Kind, number>> = {
   mender: 7,
   gossip: 8,
   claimant: 9,
+  reaper: 10,
 }
 const levels: readonly Level[] = ['memory', 'os', 'disk']
 const levelNumber: Readonly<Record<Level, number>> = { memory: 0, os: 1, disk: 2 }
@@ -112,6 +114,13 @@ const packedTypes: ReadonlySet<string> = new Set(
     'claim-due': 1,
     'relay-due': 1,
     'mend-wanted': 1,
+    'give-back': 1,
+    'reap-due': 1,
+    'reap-ask': 1,
+    'reap-told': 1,
+    reap: 1,
+    'hints-ask': 1,
+    'hints-told': 1,
     gossip: 1,
     'gossip-history': 1,
     'gossip-due': 1,
@@ -127,6 +136,7 @@ const packedTypes: ReadonlySet<string> = new Set(
     spawn: 1,
     'node-ready': 1,
     'node-exited': 1,
+    'node-removed': 1,
     'node-slow': 1,
     'node-brisk': 1,
     'restart-due': 1,
@@ -318,6 +328,7 @@ function writePut(writer: Writer, put: Put): void {
   writer.f64(put.expires)
   if (put.context !== undefined) writeContext(writer, put.context)
   if (put.seen !== undefined) {
+    writer.f64(put.seenUntil)
     writer.varint(put.seen.length)
     writer.raw(put.seen)
   }
@@ -353,6 +364,7 @@ function readPut(reader: Reader): Put {
     expires: reader.f64(),
     context: (flags & 8) === 0 ? undefined : readContext(reader),
     looked: (flags & 16) !== 0,
+    seenUntil: (flags & 32) === 0 ? 0 : reader.f64(),
     seen: (flags & 32) === 0 ? undefined : reader.raw(reader.varint()),
     value: reader.raw(reader.rest),
   }

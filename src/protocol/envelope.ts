@@ -18,6 +18,7 @@ import type {
   BeginChange,
   ClaimDue,
   Give,
+  GiveBack,
   Giving,
   KeepRing,
   Receive,
@@ -37,6 +38,7 @@ import type {
   NodeBrisk,
   NodeExited,
   NodeReady,
+  NodeRemoved,
   NodeSlow,
   NodesChanged,
   Probe,
@@ -46,6 +48,7 @@ import type {
   Spawn,
 } from './life.js'
 import type { Fetch, Fetched, FetchFailed, Get, GetAnswered, GetFailed, RequestSweepDue } from './read.js'
+import type { HintsAsk, HintsTold, Reap, ReapAsk, ReapDue, ReapTold } from './reap.js'
 import {
   type Audit,
   type AuditAnswered,
@@ -107,6 +110,9 @@ export type VnodeMessage =
   | Listed
   | Fetched
   | FetchFailed
+  | ReapAsk
+  | Reap
+  | GiveBack
   | News
 
 export type GatewayMessage =
@@ -136,16 +142,12 @@ export type CourierMessage =
   | HintsDue
   | PauseHints
   | DropHints
+  | HintsAsk
   | News
 
 export type MenderMessage = MendDue | MendWanted | Synced | News
-export type GossipMessage =
-  | Gossip
-  | GossipHistory
-  | GossipDue
-  | ChangeMembership
-  | MembershipKept
-  | NodesChanged
+export type ReaperMessage = ReapDue | ReapTold | HintsTold | RowsRead | News
+export type GossipMessage = Gossip | GossipHistory | GossipDue | ChangeMembership | MembershipKept | News
 
 export type ClientMessage =
   | PutAnswered
@@ -159,7 +161,7 @@ export type ClientMessage =
   | MembershipChanged
   | MembershipRefused
 
-export type SupervisorMessage = NodeReady | NodeExited | NodeSlow | NodeBrisk | RestartDue
+export type SupervisorMessage = NodeReady | NodeExited | NodeRemoved | NodeSlow | NodeBrisk | RestartDue
 
 export type MachineMessage = Spawn | GiveUp | KeepRing
 
@@ -175,6 +177,7 @@ export interface Protocol {
   readonly courier: CourierMessage
   readonly mender: MenderMessage
   readonly claimant: ClaimantMessage
+  readonly reaper: ReaperMessage
   readonly gossip: GossipMessage
 }
 

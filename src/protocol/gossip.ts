@@ -3,6 +3,7 @@
 //
 //   gossip --gossip--> gossip     this is the digest of mine: equal, and nothing more is said
 //   gossip <--gossip-- gossip     mine is the shorter: tell me yours
+//   host   <--ring-changed--      and my ring is later than yours
 //   gossip <--gossip-history--    this is mine; whoever finds that the other lacks something answers with its own
 //
 //   client --change-membership--> gossip --membership-news--> host of the same thread, which persists it
@@ -17,6 +18,8 @@ export interface Gossip {
   readonly digest: string
   /** Entries of the history. The longer of two cannot be a part of the shorter. */
   readonly count: number
+  /** Of the ring that the sender knows: whoever knows a later one tells it (ring-changed, to the sender's host). */
+  readonly epoch: number
 }
 
 export interface GossipHistory {

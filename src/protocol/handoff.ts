@@ -76,6 +76,11 @@ export interface Release {
   readonly copies: number
 }
 
+/** To a vnode of one's own: what is here of a time as a replica shall go to one. */
+export interface GiveBack {
+  readonly type: 'give-back'
+}
+
 /** To the claimant: bring the ring to these owners. */
 export interface BeginChange {
   readonly type: 'begin-change'

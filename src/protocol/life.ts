@@ -41,6 +41,12 @@ export interface Probed {
   readonly type: 'probed'
 }
 
+/** It will never be back, and nothing of it is left. */
+export interface NodeRemoved {
+  readonly type: 'node-removed'
+  readonly node: NodeId
+}
+
 /** To the machine: begin a life of this node. */
 export interface Spawn {
   readonly type: 'spawn'

@@ -45,6 +45,8 @@ export interface Put {
   readonly looked: boolean
   /** What they have together, encoded, where the coordinator may lack some of it. */
   readonly seen: Uint8Array | undefined
+  /** Until when that may travel; 0 without it. */
+  readonly seenUntil: Millis
 }
 
 /** True when what is stored decides whether or what is written: all such puts of a key are led by one node. */

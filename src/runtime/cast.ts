@@ -1,4 +1,4 @@
-// The actors of which a thread has one each: gateway on every thread; courier and mender on nodes; gossip where
+// The actors of which a thread has one each: gateway on every thread; courier, mender and reaper on nodes; gossip where
 // membership is spoken about; the supervisor with whoever opened the cluster. Vnodes are the host's own.
 
 import type { Actor } from '../actors/actor.js'
@@ -9,6 +9,8 @@ import type { CourierState } from '../actors/courier/state.js'
 import { gatewayActor } from '../actors/gateway/gateway.js'
 import type { GatewayState } from '../actors/gateway/state.js'
 import { type MenderState, menderActor } from '../actors/mender/mender.js'
+import { reaperActor } from '../actors/reaper/reaper.js'
+import type { ReaperState } from '../actors/reaper/state.js'
 import { type SupervisorState, supervisorActor } from '../actors/supervisor/supervisor.js'
 import type { Millis, NodeId } from '../base/units.js'
 import { singleAddress } from '../protocol/address.js'
@@ -21,8 +23,10 @@ import type {
   MenderMessage,
   Message,
   News,
+  ReaperMessage,
   SupervisorMessage,
 } from '../protocol/envelope.js'
+import type { Journal } from './journal.js'
 import { Membership } from './membership.js'
 import type { HostPorts } from './ports.js'
 import type { HostTurn } from './turn.js'
@@ -43,16 +47,17 @@ export class Cast {
   readonly supervisor: SupervisorState | undefined
   readonly courier: CourierState | undefined
   readonly mender: MenderState | undefined
+  readonly reaper: ReaperState | undefined
   readonly claimant: ClaimantState | undefined
   readonly membership: Membership | undefined
   private readonly turn: HostTurn
 
-  constructor(ports: HostPorts, turn: HostTurn, isSupervisor: boolean) {
+  constructor(ports: HostPorts, turn: HostTurn, journal: Journal | undefined, isSupervisor: boolean) {
     this.turn = turn
     const { thread, storage, gossip } = ports
     const start = <S, M extends Message>(
       actor: Actor<S, M>,
-      kind: 'gateway' | 'courier' | 'mender' | 'supervisor' | 'claimant',
+      kind: 'gateway' | 'courier' | 'mender' | 'reaper' | 'supervisor' | 'claimant',
     ): S => {
       const self = singleAddress(kind, thread)
       turn.self = self
@@ -61,7 +66,8 @@ export class Cast {
     this.gateway = start(gatewayActor, 'gateway')
     if (storage !== undefined) this.mender = start(menderActor, 'mender')
     if (storage !== undefined) this.courier = start(courierActor, 'courier')
-    this.membership = gossip && new Membership(thread, gossip, turn)
+    if (storage !== undefined) this.reaper = start(reaperActor, 'reaper')
+    this.membership = gossip && new Membership(ports, turn, journal)
     if (isSupervisor) this.supervisor = start(supervisorActor, 'supervisor')
     if (isSupervisor) this.claimant = start(claimantActor, 'claimant')
   }
@@ -87,6 +93,10 @@ export class Cast {
         if (this.mender === undefined) return false
         menderActor.receive(this.mender, envelope as Envelope<MenderMessage>, turn)
         return true
+      case 'reaper':
+        if (this.reaper === undefined) return false
+        reaperActor.receive(this.reaper, envelope as Envelope<ReaperMessage>, turn)
+        return true
       case 'claimant':
         if (this.claimant === undefined) return false
         claimantActor.receive(this.claimant, envelope as Envelope<ClaimantMessage>, turn)
@@ -102,11 +112,10 @@ export class Cast {
 
   /** News for all of them. */
   tell(news: Envelope<News>): void {
-    for (const state of [this.gateway, this.courier, this.mender, this.claimant]) {
+    for (const state of [this.gateway, this.courier, this.mender, this.reaper, this.claimant]) {
       if (state !== undefined) this.receive({ ...news, to: state.self })
     }
-    const { message } = news
-    if (message.type === 'nodes-changed') this.membership?.nodesChanged(news, message)
+    this.membership?.tell(news)
   }
 
   /** What this node keeps for others. */

@@ -83,7 +83,7 @@ export class Host {
     this.aside = storage && new Aside(ports, storage, (key) => this.journal?.isForgotten(key) ?? false)
     this.turn = new HostTurn(ports, this.timers, this.journal, this.walks, listings)
     this.turn.begin()
-    this.cast = new Cast(ports, this.turn, roles.supervisor)
+    this.cast = new Cast(ports, this.turn, this.journal, roles.supervisor)
   }
 
   private knownRing() {
@@ -137,6 +137,11 @@ export class Host {
   /** What has been done of a ring that changes. */
   get transfers(): readonly TransferState[] {
     return [...(this.cast.claimant?.transfers.values() ?? [])]
+  }
+
+  /** Dead objects that this node has had forgotten. */
+  get reaped(): number {
+    return this.cast.reaper?.reaped ?? 0
   }
 
   /** What comparing replicas has come to. */
@@ -302,6 +307,7 @@ export class Host {
     if (message.type === 'nodes-changed') {
       if (this.nodes !== undefined && message.version < this.nodes.version) return
       this.ports.heard(message.version)
+      this.ports.news?.(message)
       for (const view of message.nodes) {
         // A new life owes nothing of what the last one was asked; one that is gone is not probed.
         const known = this.nodes?.nodes.find(({ node }) => node === view.node)
@@ -311,10 +317,14 @@ export class Host {
       this.nodes = message
       this.tellActors(envelope as Envelope<NodesChanged>)
     } else if (message.type === 'ring-changed') {
-      if (this.ring !== undefined && message.ring.epoch < this.ring.ring.epoch) return
-      if (this.ring === undefined) this.walks?.restore(this.ports.life.volatile, message.ring)
+      if (this.ring !== undefined && message.ring.epoch <= this.ring.ring.epoch) return
+      if (this.ring === undefined) {
+        this.walks?.restore(this.ports.life.volatile, message.ring)
+        if (message.ring.change !== undefined) this.turn.bornInChange = message.ring.epoch
+      }
       this.ring = message
       this.ports.serving?.ringChanged(message.ring.epoch)
+      this.ports.news?.(message)
       this.tellActors(envelope as Envelope<RingChanged>)
     } else if (message.type === 'membership-news') {
       this.cast.membership?.membershipNews(message)
@@ -335,8 +345,9 @@ export class Host {
       vnodeActor.receive(state, { ...envelope, to: state.self }, turn)
       this.ports.serving?.serve(state.self.partition, isServing(state))
     }
-    if (message.type === 'ring-changed' && this.ports.life.catchUp !== undefined) {
-      // A node that must catch up wakes all its vnodes, so that each asks its peers.
+    if (message.type !== 'ring-changed' || this.aside === undefined) return
+    if (this.ports.life.catchUp !== undefined || message.ring.epoch === turn.bornInChange) {
+      // A node that must catch up, or does not know what was taken over, wakes all its vnodes: each asks its peers.
       for (let partition = 0; partition < message.ring.partitions; partition++) this.vnode(partition)
     }
   }

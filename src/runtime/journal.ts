@@ -58,6 +58,8 @@ export class Journal {
   /** Rows to be deleted with the next batch, and with the one that is under way. */
   private forgotten = new Map<Key, RowKey>()
   private forgetting: ReadonlyMap<Key, RowKey> = new Map()
+  /** Rows that are no objects: what the node knows of the cluster. */
+  private named = new Map<RowKey, Uint8Array>()
   private level: CommitLevel = 'os'
   private wantedSince: Millis = 0
   private gates: Gate[] = []
@@ -122,6 +124,11 @@ export class Journal {
     if (this.wanted.size === 0 && this.forgotten.size === 0) this.wantedSince = this.ports.now()
     this.wanted.delete(key)
     this.forgotten.set(key, objectRow(partition, key))
+  }
+
+  /** This row, which is no object's, is written with the next batch. */
+  keep(row: RowKey, value: Uint8Array): void {
+    this.named.set(row, value)
   }
 
   isForgotten(key: Key): boolean {
@@ -225,6 +232,8 @@ export class Journal {
       this.flushLeft = flushing === 0 ? 0 : this.flushLeft - flushing
     }
     const flushEnds = this.flushBegunAt > this.flushedTo && this.flushLeft === 0
+    for (const [row, value] of this.named) writes.push({ row, value })
+    this.named = new Map()
     const { gates, level } = this
     this.wanted = new Map()
     this.gates = []

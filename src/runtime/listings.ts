@@ -47,6 +47,7 @@ export class Listings {
   private read(wanted: ListWanted, found: Found, after: string, done: (listed: Listed) => void): void {
     const rows: RowsWanted = {
       asker: wanted.asker,
+      partition: wanted.asker.partition,
       owner: 0,
       request: 0,
       prefix: '',

@@ -5,7 +5,9 @@ import type { CatchUp } from '../actors/actor.js'
 import type { GossipOptions } from '../actors/gossip/state.js'
 import type { Random } from '../base/random.js'
 import type { Incarnation, Key, Millis, NodeId } from '../base/units.js'
+import type { History } from '../membership/history.js'
 import type { Envelope } from '../protocol/envelope.js'
+import type { NodesChanged, RingChanged } from '../protocol/life.js'
 import type { Store } from '../storage/store.js'
 import type { Stamp } from '../versions/object.js'
 import type { ServingNotes } from './serving-table.js'
@@ -88,14 +90,22 @@ export interface HostPorts {
   readonly fatal: (error: Error) => void
   /** The host has heard the supervisor's word of this version, and everything it does from here on knows it. */
   readonly heard: (version: number) => void
+  /** The longest that a copy may be on its way from one store to another; the same on every thread. */
+  readonly travelMsMax: Millis
+  /** How long what is dead is kept at least, before it is forgotten (actors/reaper); 0: for ever. */
+  readonly reapAfterMs: Millis
   /** Pause between two comparisons of replicas (actors/mender); 0: only when asked. */
   readonly mendEveryMs: Millis
   readonly life: Life
   readonly storage: HostStorage | undefined
   /** The last batch that each node has reported, by node number: kept for them in case they forget. */
   readonly peers: () => readonly number[]
+  /** What the supervisor and the claimant have told this host, for those who hear it from here. */
+  readonly news?: (message: NodesChanged | RingChanged) => void
   /** Where a node says what may be read of it without asking; left out where nobody reads so. */
   readonly serving?: ServingNotes
   /** Set when membership is told from node to node; left out where the nodes are given once for all. */
   readonly gossip?: GossipOptions
+  /** The history of membership says more than it did; what is done here is kept when this returns. */
+  readonly membershipHeard?: (history: History) => void
 }

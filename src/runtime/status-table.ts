@@ -6,6 +6,7 @@
 // before its thread is ended, so that nothing it says while dying is believed. Deciding who is dead is left to
 // the supervisor; looking at the fence after the tail of a mailbox, to those who listen.
 
+import { limits } from '../base/limits.js'
 import type { Millis, NodeId } from '../base/units.js'
 import { threadsMax } from '../protocol/address.js'
 
@@ -46,6 +47,7 @@ const counterNames = [
   'hintsLost',
   'compared',
   'mended',
+  'reaped',
 ] as const
 
 export type CounterName = (typeof counterNames)[number]
@@ -116,10 +118,10 @@ export class StatusTable {
     Atomics.store(this.words, thread * wordsPerThread + completeWord, complete ? 1 : 0)
   }
 
-  /** Threads that are up, or were when last looked at, and their lives. */
+  /** Nodes that are up, or were when last looked at, and their lives. */
   living(): { readonly node: NodeId; readonly generation: number }[] {
     const all: { node: NodeId; generation: number }[] = []
-    for (let node = 1; node < threadsMax; node++) {
+    for (let node = 1; node <= limits.nodesMax; node++) {
       const state = this.state(node)
       const generation = this.generation(node)
       if ((state === 'up' || state === 'slow') && this.isAlive(node, generation))

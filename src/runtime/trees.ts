@@ -92,12 +92,17 @@ export class Trees {
     return tree
   }
 
-  /** Of one partition, of objects that shall be on so many nodes at least. */
-  private treesOf(partition: Partition, copiesMin: number): VersionTree[] {
+  /** Of one partition, of objects that shall be on so many nodes at least, and at most. */
+  private treesOf(
+    partition: Partition,
+    copiesMin: number,
+    copiesMax: number = limits.copiesMax,
+  ): VersionTree[] {
     const found: VersionTree[] = []
     this.trees.forEach((trees, row) => {
       const tree = trees[partition]
-      if (tree !== undefined && (row & 0xf) + 1 >= copiesMin) found.push(tree)
+      const copies = (row & 0xf) + 1
+      if (tree !== undefined && copies >= copiesMin && copies <= copiesMax) found.push(tree)
     })
     return found
   }
@@ -116,8 +121,8 @@ export class Trees {
   }
 
   /** True when it holds any such object. */
-  holds(partition: Partition, copiesMin: number): boolean {
-    return this.treesOf(partition, copiesMin).some((tree) => !tree.isEmpty())
+  holds(partition: Partition, copiesMin: number, copiesMax: number): boolean {
+    return this.treesOf(partition, copiesMin, copiesMax).some((tree) => !tree.isEmpty())
   }
 
   // -- changes ------------------------------------------------------------------------------------------

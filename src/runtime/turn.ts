@@ -14,7 +14,7 @@ import { isHintKey } from '../protocol/hint.js'
 import type { Level } from '../protocol/write.js'
 import { isVolatile } from '../versions/mode.js'
 import type { Stamp, StoredObject } from '../versions/object.js'
-import { decodeObject, encodeObject } from '../versions/object-codec.js'
+import { decodeObject, encodeObject, isMortal } from '../versions/object-codec.js'
 import type { Journal } from './journal.js'
 import type { Listings } from './listings.js'
 import type { HostPorts, HostStorage } from './ports.js'
@@ -49,6 +49,10 @@ export class HostTurn implements Turn {
   private readonly walks: Walks | undefined
   private readonly listings: Listings | undefined
   readonly mendEveryMs: Millis
+  readonly travelMsMax: Millis
+  readonly reapAfterMs: Millis
+  mortals = 0
+  bornInChange = 0
 
   constructor(
     ports: HostPorts,
@@ -59,6 +63,8 @@ export class HostTurn implements Turn {
   ) {
     this.listings = listings
     this.mendEveryMs = ports.mendEveryMs
+    this.travelMsMax = ports.travelMsMax
+    this.reapAfterMs = ports.reapAfterMs
     this.ports = ports
     this.timers = timers
     this.journal = journal
@@ -66,6 +72,10 @@ export class HostTurn implements Turn {
     this.incarnation = ports.life.incarnation
     this.stampFloor = ports.life.stampFloor
     this.catchUp = ports.life.catchUp
+  }
+
+  get travelEnd(): Millis {
+    return this.now + this.travelMsMax
   }
 
   begin(): void {
@@ -166,6 +176,7 @@ export class HostTurn implements Turn {
     const { memory, trees } = storage
     if (!isHintKey(key)) {
       trees.changed(key, hash, this.before(key, hash), encoded, this.now)
+      if (isMortal(encoded)) this.mortals++
     }
     this.readKey = undefined
     if (!memory.put(key, hash, encoded, volatile ? 'volatile' : 'dirty')) {
@@ -220,8 +231,8 @@ export class HostTurn implements Turn {
     return storage.trees.tree(partition, copiesMin)
   }
 
-  holds(partition: Partition, copiesMin: number): boolean {
-    return this.ports.storage?.trees.holds(partition, copiesMin) ?? false
+  holds(partition: Partition, copiesMin: number, copiesMax: number): boolean {
+    return this.ports.storage?.trees.holds(partition, copiesMin, copiesMax) ?? false
   }
 
   correctLeaves(found: LeafSums): number {

@@ -97,7 +97,7 @@ export class Walks {
 
   private read(wanted: RowsWanted, done: (rows: RowsRead) => void): void {
     if (wanted.owner !== 0) return this.readHints(wanted, done)
-    const { partition } = wanted.asker
+    const { partition } = wanted
     const from = wanted.after > wanted.prefix ? wanted.after : wanted.prefix
     const after = objectRow(partition, from as Key)
     const limit = this.rowsOf(wanted)
@@ -188,7 +188,7 @@ export class Walks {
   }
 
   private volatileKeys(wanted: RowsWanted, last: string | undefined): Key[] {
-    const keys = this.volatile.get(wanted.asker.partition)
+    const keys = this.volatile.get(wanted.partition)
     if (keys === undefined) return []
     const found: Key[] = []
     for (const key of keys) {

@@ -90,6 +90,7 @@ export class SimClient {
       standsInFor: 0,
       looked: false,
       seen: undefined,
+      seenUntil: 0,
     }
     return this.send(message, options.timeoutMs, options.via)
   }

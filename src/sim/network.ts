@@ -19,6 +19,8 @@ export interface NetworkOptions {
   readonly duplication: number
   /** Whether envelopes of a pair may overtake each other. Never on threads. */
   readonly reordering: boolean
+  /** Whether what is said of the ring may be lost: where nodes tell it to each other, it may. */
+  readonly losesRings: boolean
 }
 
 export const threadNetwork: NetworkOptions = {
@@ -27,6 +29,7 @@ export const threadNetwork: NetworkOptions = {
   loss: 0,
   duplication: 0,
   reordering: false,
+  losesRings: false,
 }
 
 export interface Delivery {
@@ -84,7 +87,7 @@ export class Network {
     const twice = random() < duplication
     // The supervisor's word is not lost: on threads it comes by shared memory as well.
     const { type } = envelope.message
-    const isNews = type === 'nodes-changed' || type === 'ring-changed'
+    const isNews = type === 'nodes-changed' || (type === 'ring-changed' && !this.options.losesRings)
     const times = isNews ? 1 : this.cut.has(link) || lost ? 0 : twice ? 2 : 1
     for (let i = 0; i < times; i++) this.carry(delivery, link, random)
   }

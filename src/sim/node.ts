@@ -3,8 +3,11 @@
 
 import { seededRandom } from '../base/random.js'
 import type { Incarnation, Key, Millis, NodeId } from '../base/units.js'
+import { emptyHistory, type History } from '../membership/history.js'
+import { decodeHistory } from '../membership/history-codec.js'
 import { singleAddress } from '../protocol/address.js'
 import type { Envelope } from '../protocol/envelope.js'
+import { travelMsOf } from '../protocol/reap.js'
 import { hashOf, type Ring } from '../ring/ring.js'
 import { Host } from '../runtime/host.js'
 import type { HostPorts, HostStorage, Posted, VolatileKey } from '../runtime/ports.js'
@@ -12,13 +15,14 @@ import { ServingNotes, type ServingTable } from '../runtime/serving-table.js'
 import { Trees } from '../runtime/trees.js'
 import { restoreTrees, type TreeSources } from '../runtime/trees-restore.js'
 import { createMemoryStore, type MemoryStore } from '../storage/memory-store.js'
-import { decodeMeta, encodeMeta, type Meta, metaRow } from '../storage/meta.js'
+import { decodeMeta, encodeMeta, type Meta, membershipRow, metaRow } from '../storage/meta.js'
 import { ObjectBuffer } from '../storage/object-buffer.js'
 import { createObjectBuffer } from '../storage/object-buffer-layout.js'
 import { assess, type Verdict } from '../storage/recovery.js'
 import type { Store } from '../storage/store.js'
 import { isVolatile } from '../versions/mode.js'
 import { decodeObject, looksWhole } from '../versions/object-codec.js'
+import type { SimMembership } from './membership.js'
 
 export interface SimNodeWorld {
   readonly seed: number
@@ -29,7 +33,10 @@ export interface SimNodeWorld {
   /** The planted bug of dynamo 1.5: a new life goes on with the incarnation of the last. */
   readonly sameIncarnation: boolean
   /** Pause between two comparisons of replicas; 0: only when asked. */
+  readonly members: SimMembership
+  readonly gossipEveryMs: Millis
   readonly mendEveryMs: Millis
+  readonly reapAfterMs: Millis
   now(): Millis
   wall(): Millis
   schedule(delay: Millis, run: () => void): void
@@ -58,6 +65,7 @@ export class SimNode {
   private wasComplete: boolean | undefined
   private newborn = true
   private lives = 0
+  private history: History = emptyHistory
   private volatile: VolatileKey[] = []
   private closed = true
 
@@ -82,8 +90,9 @@ export class SimNode {
     this.closed = false
     this.lives++
     const life = this.lives
-    this.disk.read([metaRow], (_error, [row]) => {
+    this.disk.read([metaRow, membershipRow], (_error, [row, history]) => {
       if (this.closed || life !== this.lives) return
+      this.history = history instanceof Uint8Array ? decodeHistory(history) : emptyHistory
       this.meta = row instanceof Uint8Array ? decodeMeta(row) : undefined
       const adopted = this.adopt()
       const peersSaw = this.world.peersSaw(this.node)
@@ -188,6 +197,9 @@ export class SimNode {
       heard: () => {},
       serving: new ServingNotes(world.serving, this.node, this.generation),
       mendEveryMs: world.mendEveryMs,
+      ...(world.gossipEveryMs > 0 && world.members.gossip(this.node, this.history)),
+      travelMsMax: travelMsOf(world.reapAfterMs),
+      reapAfterMs: world.reapAfterMs,
       life: {
         incarnation,
         stampFloor,

@@ -8,6 +8,7 @@ import { seededRandom } from '../base/random.js'
 import type { Millis, NodeId } from '../base/units.js'
 import { singleAddress, supervisorThread } from '../protocol/address.js'
 import type { Envelope, SupervisorMessage } from '../protocol/envelope.js'
+import { travelMsOf } from '../protocol/reap.js'
 import { createRing, type Ring } from '../ring/ring.js'
 import { Host } from '../runtime/host.js'
 import type { HostPorts, Posted } from '../runtime/ports.js'
@@ -15,6 +16,7 @@ import { createServingTable, ServingTable } from '../runtime/serving-table.js'
 import { SharedReads } from '../runtime/shared-reads.js'
 import type { Store } from '../storage/store.js'
 import { SimClient } from './client.js'
+import { SimMembership } from './membership.js'
 import { type Delivery, Network, type NetworkOptions, threadNetwork } from './network.js'
 import { SimNode, type SimNodeWorld } from './node.js'
 import { describeEnvelope, Transcript } from './transcript.js'
@@ -28,6 +30,10 @@ export interface WorldOptions {
   readonly network?: Partial<NetworkOptions>
   /** Pause of a node between two comparisons of replicas; none unless asked for. */
   readonly mendEveryMs?: Millis
+  /** How long what is dead is kept at least, before it is forgotten; for ever unless asked for. */
+  readonly reapAfterMs?: Millis
+  /** How often a node speaks with another about membership and ring; never unless asked for. */
+  readonly gossipEveryMs?: Millis
   /** A planted bug: nodes keep their incarnation over restarts. */
   readonly sameIncarnation?: boolean
   /** Lets a test put a faulty store before a node's disk. */
@@ -56,6 +62,8 @@ export class World implements SimNodeWorld {
   readonly memoryBytes: number
   readonly sameIncarnation: boolean
   readonly mendEveryMs: Millis
+  readonly reapAfterMs: Millis
+  readonly gossipEveryMs: Millis
   readonly transcript = new Transcript()
   readonly network: Network
   readonly nodes = new Map<NodeId, SimNode>()
@@ -63,6 +71,7 @@ export class World implements SimNodeWorld {
   /** What may be read of each node without asking it, and whoever reads so. */
   readonly serving: ServingTable
   readonly shared: SharedReads
+  readonly members: SimMembership
   /** Added to the wall clock: tests move it. */
   wallOffset: Millis = 0
   private readonly wrap: (node: NodeId, store: Store) => Store
@@ -79,6 +88,8 @@ export class World implements SimNodeWorld {
     this.memoryBytes = options.memoryBytes ?? 4 * 1024 * 1024
     this.sameIncarnation = options.sameIncarnation ?? false
     this.mendEveryMs = options.mendEveryMs ?? 0
+    this.reapAfterMs = options.reapAfterMs ?? 0
+    this.gossipEveryMs = options.gossipEveryMs ?? 0
     this.wrap = options.wrapStore ?? ((_node, store) => store)
     const nodes = Array.from({ length: options.nodes }, (_, index) => index + 1)
     this.ring = createRing({
@@ -92,7 +103,7 @@ export class World implements SimNodeWorld {
     this.serving = new ServingTable(createServingTable(this.ring.partitions), this.ring.partitions)
     this.serving.setEpoch(this.ring.epoch)
     this.serving.doubt(nodes)
-    const network = { ...threadNetwork, ...options.network }
+    const network = { ...threadNetwork, losesRings: this.gossipEveryMs > 0, ...options.network }
     const schedule = (delay: Millis, run: () => void) => this.schedule(delay, run)
     this.network = new Network(
       network,
@@ -107,6 +118,7 @@ export class World implements SimNodeWorld {
       () => this.clock,
     )
     this.client.sendTo = (envelope) => void this.postFrom(supervisorThread, 1, envelope)
+    this.members = new SimMembership(this, nodes)
     this.host = new Host(this.ports(), { supervisor: true })
     this.shared = new SharedReads(this.host.gateway, {
       serving: this.serving,
@@ -132,6 +144,9 @@ export class World implements SimNodeWorld {
       wake: () => this.wakeThread(supervisorThread),
       fatal: () => {},
       mendEveryMs: 0,
+      travelMsMax: travelMsOf(this.reapAfterMs),
+      reapAfterMs: 0,
+      ...(this.gossipEveryMs > 0 && this.members.gossip(supervisorThread)),
       life: { incarnation: 0, stampFloor: 0, catchUp: undefined, volatile: [] },
       storage: undefined,
       heard: () => {},
@@ -280,6 +295,7 @@ export class World implements SimNodeWorld {
     else if (message.type === 'keep-ring') {
       this.ring = message.ring
       this.serving.setEpoch(message.ring.epoch)
+      if (message.ring.change === undefined) this.schedule(keepMs, () => this.members.act())
       const to = singleAddress('claimant', supervisorThread)
       const from = singleAddress('machine', supervisorThread)
       const kept = { type: 'ring-kept', epoch: message.ring.epoch } as const
@@ -290,10 +306,15 @@ export class World implements SimNodeWorld {
 
   // -- members ------------------------------------------------------------------------------------------
 
-  /** A new node, with nothing, is begun; it owns nothing until a change says so. */
-  add(node: NodeId): void {
+  /** A new node, with nothing, begins. */
+  begin(node: NodeId): void {
     this.nodes.set(node, new SimNode(this, node))
     this.spawn(node)
+  }
+
+  /** A new node is up; it owns nothing until a change says so. */
+  add(node: NodeId): void {
+    this.begin(node)
     this.runUntil(() => this.nodes.get(node)?.host !== undefined)
     this.pass(5)
   }

@@ -26,6 +26,9 @@ export interface Meta {
 /** Sorts before every object row. */
 export const metaRow: RowKey = 'm:node'
 
+/** Who ever became a member, as this node has heard (membership/history-codec). */
+export const membershipRow: RowKey = 'm:membership'
+
 const format = 1
 const writer = new Writer(64)
 

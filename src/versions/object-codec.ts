@@ -203,6 +203,25 @@ export function modeOf(bytes: Uint8Array): Mode {
   if (bytes[1] === latestKind) return modes[bytes[3] as number] as Mode
   let volatile = true
   let copies = 1
+  const isWhole = eachSibling(bytes, (_flags, encoding) => {
+    if (!isVolatileEncoding(encoding)) volatile = false
+    copies = Math.max(copies, copiesOfEncoding(encoding))
+  })
+  return { volatile: volatile && isWhole, copies }
+}
+
+/** True for an encoded object of which some value is deleted or expires. */
+export function isMortal(bytes: Uint8Array): boolean {
+  if (bytes[1] === latestKind) return bytes[2] !== 0
+  let mortal = false
+  eachSibling(bytes, (flags) => {
+    if (flags !== 0) mortal = true
+  })
+  return mortal
+}
+
+/** Visits the siblings of an encoded object of the first kind; false for one that is damaged. */
+function eachSibling(bytes: Uint8Array, visit: (flags: number, encoding: number) => void): boolean {
   try {
     const reader = new Reader(bytes, 2, bytes.length - 4)
     for (let entries = bounded(reader, entryBytesMin); entries > 0; entries--) {
@@ -216,16 +235,15 @@ export function modeOf(bytes: Uint8Array): Mode {
       reader.at += 8
       const flags = reader.u8()
       const encoding = reader.u8()
-      if (!isVolatileEncoding(encoding)) volatile = false
-      copies = Math.max(copies, copiesOfEncoding(encoding))
+      visit(flags, encoding)
       if ((flags & 2) !== 0) reader.at += 8
       reader.raw(reader.varint())
     }
   } catch (error) {
     if (!(error instanceof Malformed)) throw error
-    volatile = false
+    return false
   }
-  return { volatile, copies }
+  return true
 }
 
 function decodeSibling(reader: Reader, clock: readonly ClockEntry[]): Sibling {

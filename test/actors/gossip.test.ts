@@ -55,6 +55,7 @@ function bench(options: Partial<GossipOptions> = {}) {
           type: 'gossip',
           digest: state.digest,
           count: state.history.entries.length,
+          epoch: 0,
         })
         peers.set(to, (peers.get(to) ?? 0) + 1)
       }
@@ -77,15 +78,15 @@ describe('told of a digest', () => {
 
   it('that is its own it says nothing', () => {
     const { tell } = bench()
-    expect(tell({ type: 'gossip', digest: digestOf(begun), count: 1 })).toEqual([])
+    expect(tell({ type: 'gossip', digest: digestOf(begun), count: 1, epoch: 0 })).toEqual([])
   })
 
   it('of a longer history it asks for it, with its own', () => {
     const { tell } = bench()
-    const [answer, ...rest] = tell({ type: 'gossip', digest: digestOf(longer), count: 2 })
+    const [answer, ...rest] = tell({ type: 'gossip', digest: digestOf(longer), count: 2, epoch: 0 })
     expect(answer).toMatchObject({
       to: 'gossip 2',
-      message: { type: 'gossip', digest: digestOf(begun), count: 1 },
+      message: { type: 'gossip', digest: digestOf(begun), count: 1, epoch: 0 },
     })
     expect(rest).toEqual([])
   })
@@ -94,7 +95,7 @@ describe('told of a digest', () => {
     for (const other of [emptyHistory, founded([2])]) {
       const { tell } = bench()
       const { length } = other.entries
-      expect(tell({ type: 'gossip', digest: digestOf(other), count: length })).toEqual([
+      expect(tell({ type: 'gossip', digest: digestOf(other), count: length, epoch: 0 })).toEqual([
         { to: 'gossip 2', request: 0, message: { type: 'gossip-history', history: begun } },
       ])
     }

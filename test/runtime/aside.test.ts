@@ -70,7 +70,7 @@ function bench(): Bench {
   const hash = (name: string) => hashOf(ring, key(name))
   const say = (name: string, message: Message) => {
     const to = vnodeAddress(1, partitionOf(ring, hash(name)))
-    host.receive({ to, from: gateway, request: ++request, deadline: 0, message })
+    host.receive({ to, from: gateway, request: ++request, deadline: 60_000_000, message })
     return request
   }
   const putOf = (name: string, value: string): Put => ({
@@ -96,6 +96,7 @@ function bench(): Bench {
     standsInFor: 0,
     looked: false,
     seen: undefined,
+    seenUntil: 0,
   })
   const textOf = (name: string, { object }: Fetched) =>
     object && `${decodeObject(object, hash(name)).siblings[0]?.value}`

@@ -142,6 +142,8 @@ export function handDriven(
     storage,
     heard: () => {},
     mendEveryMs: 0,
+    travelMsMax: 60_000,
+    reapAfterMs: 0,
     peers: () => [0, 3, 4],
   }
   const driven: HandDriven = { ports, storage, store, memory, clock, posted, outside, fatal, marks, wakes: 0 }

@@ -21,8 +21,10 @@ function bench(gossip?: GossipOptions) {
   })
   const say = (message: Message, from: Address = singleAddress('client', 1)) => {
     host.receive({ to: singleAddress('gossip', 1), from, request: 5, deadline: 0, message })
-    do host.step()
-    while (host.hasWork())
+    do {
+      host.step()
+      while (driven.store.commits.length > 0) driven.store.nextCommit().end()
+    } while (host.hasWork())
   }
   const outside = () => driven.outside.map(({ request, message }) => ({ request, ...message }))
   return { ...driven, host, say, answers: outside }

@@ -55,6 +55,7 @@ function bench() {
   }) => {
     walks.begin({
       asker: vnodeAddress(1, partition),
+      partition,
       owner: 0,
       request: 1,
       prefix: wanted.prefix ?? '',
@@ -129,6 +130,7 @@ describe('a walk', () => {
     const vnode = vnodeAddress(1, partition)
     walks.begin({
       asker: vnode,
+      partition,
       owner: 0,
       request: 1,
       prefix: '',
@@ -183,6 +185,7 @@ describe('a walk', () => {
     const vnode = vnodeAddress(1, partition)
     walks.begin({
       asker: vnode,
+      partition,
       owner: 0,
       request: 1,
       prefix: '',

@@ -58,7 +58,7 @@ function plant(world: World, node: number, key: string, value: string): void {
   const self = vnodeAddress(node, partitionOfKey(world, key))
   const object = encodeObject(oneValue(1, value, 'siblings', 3), hash)
   const message = { type: 'replicate', key: internal, hash, object, level: 'os' } as const
-  nodeOf(world, node).host?.receive({ to: self, from: self, request: 0, deadline: 0, message })
+  nodeOf(world, node).host?.receive({ to: self, from: self, request: 0, deadline: 60_000, message })
   world.wake(nodeOf(world, node))
   settle(world)
 }
@@ -257,7 +257,7 @@ describe('one key of very many', () => {
     const tell = (node: number, key: string, object: Uint8Array, hash: number) => {
       const self = vnodeAddress(node, 0)
       const message = { type: 'replicate', key: internalKey(key), hash, object, level: 'os' } as const
-      nodeOf(world, node).host?.receive({ to: self, from: self, request: 0, deadline: 0, message })
+      nodeOf(world, node).host?.receive({ to: self, from: self, request: 0, deadline: 60_000, message })
     }
     for (let i = 0; i < count; i++) {
       const hash = hashOf(world.ring, internalKey(`k${i}`))

@@ -212,3 +212,57 @@ describe('a blocked node', () => {
     expect(partitionOfKey(world, 'k1')).toBeLessThan(32)
   })
 })
+
+describe('everything ends in the middle', () => {
+  /** The first place that passes from one node to another has been taken over, and the ring does not say so yet. */
+  function untilTaken(world: World): { key: string; giver: NodeId; receiver: NodeId } {
+    const taken = () =>
+      world.transfers.find(
+        ({ stage, transfer }) =>
+          stage === 'done' && transfer.place === 0 && world.ring.change?.moved[transfer.partition] === 0,
+      )
+    expect(world.runUntil(() => taken() !== undefined, 60_000)).toBe(true)
+    const { partition, giver, receiver } = (taken() as NonNullable<ReturnType<typeof taken>>).transfer
+    const key = keys.find((each) => partitionOfKey(world, each) === partition)
+    return { key: key as string, giver, receiver }
+  }
+
+  it.each([31, 32, 33])(
+    'power: what only the new holder has durably is there again, at once (%i)',
+    (seed) => {
+      const world = filled(seed, 4)
+      world.add(5)
+      begin(world, stolenBy(world, 5))
+      const { key, receiver } = untilTaken(world)
+      mustPut(world, key, 'acknowledged', {
+        w: 1,
+        dw: 1,
+        conflicts: 'last-write-wins',
+        coordinator: receiver,
+      })
+      world.crash('power')
+      world.start()
+      expect(world.runUntil(() => world.whole, 60_000)).toBe(true)
+      expect(values(world, key, { r: 2, conflicts: 'last-write-wins' })).toEqual(['acknowledged'])
+      untilMoved(world)
+      settle(world, 20_000)
+      expect(values(world, key, { r: 3, conflicts: 'last-write-wins' })).toEqual(['acknowledged'])
+    },
+  )
+
+  it.each([41, 42, 43])(
+    'the giver dies after it gave: what its new life acknowledges is not lost (%i)',
+    (seed) => {
+      const world = filled(seed, 4)
+      world.add(5)
+      begin(world, stolenBy(world, 5))
+      const { key, giver } = untilTaken(world)
+      world.kill(giver)
+      world.runUntil(() => nodeOf(world, giver).host !== undefined)
+      mustPut(world, key, 'acknowledged', { w: 1, conflicts: 'last-write-wins', coordinator: giver })
+      untilMoved(world)
+      settle(world, 90_000)
+      expect(values(world, key, { r: 3, conflicts: 'last-write-wins' })).toEqual(['acknowledged'])
+    },
+  )
+})

@@ -7,7 +7,6 @@ import type {
   Bucket,
   BucketProperties,
   Cluster,
-  ClusterStatus,
   Comparison,
   GetResult,
   KeyInput,
@@ -19,6 +18,7 @@ import type {
   WriteOptions,
   WriteResult,
 } from '../../src/client/api.js'
+import type { ClusterStatus } from '../../src/client/api-status.js'
 
 interface Version {
   readonly dot: number
@@ -77,6 +77,8 @@ export function fakeCluster({ valueBytesMax = 1024 * 1024 }: FakeOptions = {}): 
       hash: 'halfsip',
       memory: 64 * 1024 * 1024,
       valueBytesMax,
+      reapAfterMs: 0,
+      gossipEveryMs: 1_000,
       routing: 'client',
       ...defaults,
     },
@@ -94,30 +96,41 @@ export function fakeCluster({ valueBytesMax = 1024 * 1024 }: FakeOptions = {}): 
     },
     status: fakeStatus,
     verify: async () => equalComparison,
-    admin: {
-      repair: async () => equalComparison,
-      plan: () => emptyPlan,
-      commit: async () => emptyPlan,
-      transfers: () => ({
-        isChanging: false,
-        partitions: 256,
-        moved: 256,
-        bytes: 0,
-        bytesPerSecond: 0,
-        etaMs: undefined,
-        transfers: [],
-      }),
-      hints: async () => [],
-      async pauseHints() {},
-      async resumeHints() {},
-      async dropHints() {},
-      ring: () => ({ epoch: 1, partitions: 1, copies: 1, hash: 'halfsip', nodes: [], preferences: [] }),
-    },
+    admin: fakeAdmin,
+    handle: () => ({ kind: 'ringspun-cluster', format: 0, version: '', thread: 0, name: '' }),
     faults: { kill() {}, async stall() {}, async wipe() {}, isolate() {}, heal() {} },
     async close() {},
     async [Symbol.asyncDispose]() {},
   }
   return cluster
+}
+
+const fakeAdmin: Cluster['admin'] = {
+  repair: async () => equalComparison,
+  plan: () => emptyPlan,
+  commit: async () => emptyPlan,
+  transfers: () => ({
+    isChanging: false,
+    partitions: 256,
+    moved: 256,
+    bytes: 0,
+    bytesPerSecond: 0,
+    etaMs: undefined,
+    transfers: [],
+  }),
+  hints: async () => [],
+  async pauseHints() {},
+  async resumeHints() {},
+  async dropHints() {},
+  ring: () => ({
+    epoch: 1,
+    partitions: 1,
+    copies: 1,
+    hash: 'halfsip',
+    nodes: [],
+    history: [],
+    preferences: [],
+  }),
 }
 
 const emptyPlan: Plan = {

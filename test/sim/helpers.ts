@@ -101,7 +101,7 @@ export function askVnode(world: World, node: NodeId, key: string, message: Messa
     to: vnodeAddress(node, partitionOfKey(world, key)),
     from: singleAddress('client', supervisorThread),
     request,
-    deadline: 0,
+    deadline: world.now() + 60_000,
     message,
   })
   const answered = world.runUntil(() => answer !== undefined, 60_000)

@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import type { LocalCluster } from '../../dist/client/cluster.js'
 import { RingspunError } from '../../dist/index.js'
+import { singleAddress } from '../../src/protocol/address.js'
 import { openCluster, temporary, until } from './cluster-helpers.js'
 
 const keys = Array.from({ length: 1_500 }, (_, i) => `k${i}`)
@@ -153,4 +154,58 @@ describe('members of a cluster of threads', () => {
     expect(load.errors).toEqual([])
     await expectNothingLost(cluster, load)
   }, 120_000)
+})
+
+describe('what nodes tell each other', () => {
+  const members = (cluster: LocalCluster, node: number) => {
+    const report = cluster.admin.ring()
+    return node === 0 ? report.nodes.map((each) => each.node) : []
+  }
+  const wish = (cluster: LocalCluster, node: number, joining: number) =>
+    cluster['core'].requests.ask(
+      singleAddress('gossip', node),
+      {
+        type: 'change-membership',
+        changes: [{ kind: 'join', node: joining, weight: 1, host: '', zone: '' }],
+      },
+      10_000,
+      undefined,
+    )
+
+  test('two nodes serve a join each at the same time: both are in, and it is remembered', async () => {
+    const dir = temporary()
+    const cluster = await openCluster({ dir, nodes: 3, gossipEveryMs: 100 })
+    await Promise.all([wish(cluster, 1, 4), wish(cluster, 3, 5)])
+    await until('both are members', () => members(cluster, 0).length === 5, 60_000)
+    await untilSettled(cluster)
+    const { history } = cluster.admin.ring()
+    expect(
+      history.map(({ changes }) => changes.map(({ kind, node }) => `${kind} ${node}`).join(' ')),
+    ).toEqual(expect.arrayContaining(['join 4', 'join 5']))
+    await cluster.close()
+    const again = await openCluster({ dir, nodes: 5 })
+    expect(again.admin.ring().history).toEqual(history)
+    expect(again.admin.ring().nodes.map(({ node }) => node)).toEqual([1, 2, 3, 4, 5])
+  })
+
+  test('a node that dies right after it served a join remembers it', async () => {
+    const cluster = await openCluster({ dir: temporary(), nodes: 3, gossipEveryMs: 100 })
+    await wish(cluster, 2, 4)
+    await cluster.faults.kill(2)
+    await until('it is a member', () => members(cluster, 0).includes(4), 60_000)
+    await untilSettled(cluster)
+  })
+
+  test('a plan is committed while a node is blocked: it hears of it when it wakes', async () => {
+    const cluster = await openCluster({ dir: temporary(), nodes: 4, gossipEveryMs: 100 })
+    await cluster.faults.stall(3, 2_000)
+    cluster.admin.plan({ join: 1 })
+    await cluster.admin.commit()
+    await untilSettled(cluster)
+    expect(members(cluster, 0)).toEqual([1, 2, 3, 4, 5])
+    const { epoch } = cluster.admin.ring()
+    await until('all nodes have the ring', () =>
+      [1, 2, 3, 4, 5].every((node) => cluster.machine.status.counter(node, 'ringEpoch') === epoch),
+    )
+  })
 })

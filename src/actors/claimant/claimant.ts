@@ -99,7 +99,9 @@ function ringKept(state: ClaimantState, epoch: number, turn: Turn): void {
   const before = state.ring
   state.ring = ring
   turn.send(singleAddress('host', supervisorThread), { type: 'ring-changed', ring })
-  for (const node of new Set([...(before?.nodes ?? []), ...ring.nodes])) {
+  // Also to those who have left: they may still have something to give back.
+  const known = state.nodes.flatMap((view) => (view === undefined ? [] : [view.node]))
+  for (const node of new Set([...(before?.nodes ?? []), ...ring.nodes, ...known])) {
     if (isThere(state, node)) turn.send(singleAddress('host', node), { type: 'ring-changed', ring })
   }
   if (ring.change === undefined) endChange(state, before?.change?.copies ?? ring.copies, turn)
@@ -124,6 +126,7 @@ function resume(state: ClaimantState, turn: Turn): void {
         transfer,
         stage: 'waiting',
         generation: 0,
+        giverGeneration: 0,
         begunAt: 0,
         endedAt: 0,
         heardAt: 0,
@@ -139,9 +142,9 @@ function resume(state: ClaimantState, turn: Turn): void {
 }
 
 function endChange(state: ClaimantState, copies: number, turn: Turn): void {
-  for (const { transfer } of state.transfers.values()) {
+  for (const { transfer, giverGeneration: generation } of state.transfers.values()) {
     const { giver: node, partition } = transfer
-    state.releases.push({ node, partition, copies, due: turn.now + releaseMs })
+    state.releases.push({ node, partition, copies, generation, due: turn.now + releaseMs })
   }
   state.transfers.clear()
   state.arrived = []
@@ -154,6 +157,7 @@ function claimDue(state: ClaimantState, turn: Turn): void {
   const running = new Map<NodeId, number>()
   const count = (node: NodeId, by: number) => running.set(node, (running.get(node) ?? 0) + by)
   for (const each of state.transfers.values()) {
+    if (each.stage === 'done') doubt(state, each)
     if (each.stage !== 'running') continue
     const { receiver, giver } = each.transfer
     const isSilent = turn.now > each.heardAt + silentMs
@@ -174,6 +178,21 @@ function claimDue(state: ClaimantState, turn: Turn): void {
   }
   tellArrived(state, turn)
   arm(state, turn)
+}
+
+/**
+ * What was taken over is in doubt again when the giver begins a new life before the ring says so: that life has never
+ * given anything, and what it acknowledges goes to nobody.
+ */
+function doubt(state: ClaimantState, each: TransferState): void {
+  const { giver, receiver, partition } = each.transfer
+  const ring = state.keeping ?? state.ring
+  if (ring?.change === undefined || ring.change.moved[partition] === 1) return
+  const isSame = (node: NodeId, generation: number) => state.nodes[node]?.generation === generation
+  if ((isGone(state, giver) || isSame(giver, each.giverGeneration)) && isSame(receiver, each.generation))
+    return
+  each.stage = 'waiting'
+  state.arrived = state.arrived.filter((arrived) => arrived !== partition)
 }
 
 /** Why a transfer cannot begin now; '' when it can. */
@@ -198,6 +217,7 @@ function begin(state: ClaimantState, each: TransferState, turn: Turn): void {
   const { partition, place, giver, receiver } = each.transfer
   each.stage = 'running'
   each.generation = state.nodes[receiver]?.generation ?? 0
+  each.giverGeneration = state.nodes[giver]?.generation ?? 0
   each.begunAt = turn.now
   each.heardAt = turn.now
   each.tries++
@@ -249,7 +269,9 @@ function release(state: ClaimantState, turn: Turn): void {
   const due = state.releases.filter((each) => each.due <= turn.now)
   if (due.length === 0) return
   state.releases = state.releases.filter((each) => each.due > turn.now)
-  for (const { node, partition, copies } of due) {
-    if (isThere(state, node)) turn.send(vnodeAddress(node, partition), { type: 'release', copies })
+  for (const { node, partition, copies, generation } of due) {
+    // Another life than the one that gave may have something that nobody was given: it gives it back (give-back.ts).
+    const isSame = state.nodes[node]?.generation === generation
+    if (isSame && isThere(state, node)) turn.send(vnodeAddress(node, partition), { type: 'release', copies })
   }
 }

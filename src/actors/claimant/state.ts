@@ -9,8 +9,9 @@ import type { Ring } from '../../ring/ring.js'
 export interface TransferState {
   readonly transfer: Transfer
   stage: 'waiting' | 'running' | 'done'
-  /** The receiver's life in which it was begun. */
+  /** The lives in which it was begun: a later one knows nothing of it. */
   generation: number
+  giverGeneration: number
   begunAt: Millis
   endedAt: Millis
   /** When anything was last heard of it. */
@@ -38,6 +39,7 @@ export interface ClaimantState {
     readonly node: NodeId
     readonly partition: Partition
     readonly copies: number
+    readonly generation: number
     readonly due: Millis
   }[]
   isArmed: boolean

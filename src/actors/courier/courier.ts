@@ -8,7 +8,7 @@ import type { CourierMessage, Envelope } from '../../protocol/envelope.js'
 import { hintKey } from '../../protocol/hint.js'
 import type { Actor, Turn } from '../actor.js'
 import { hintsDue, replicated, replicateFailed, rowsRead } from './deliver.js'
-import { fetchKept, keep } from './keep.js'
+import { fetchKept, hintsAsk, keep } from './keep.js'
 import { dropHints, dropPage, pauseHints } from './operate.js'
 import type { CourierState } from './state.js'
 import { nodesChanged, ringChanged } from './view.js'
@@ -59,6 +59,8 @@ export const courierActor: Actor<CourierState, CourierMessage> = {
         return pauseHints(state, message, turn)
       case 'drop-hints':
         return dropHints(state, message, turn)
+      case 'hints-ask':
+        return hintsAsk(state, envelope, turn)
       case 'nodes-changed':
         return nodesChanged(state, message, turn)
       case 'ring-changed':

@@ -81,6 +81,7 @@ function askPage(state: CourierState, owner: NodeId, round: Round, turn: Turn): 
   round.pageAskedAt = turn.now
   turn.walk({
     asker: state.self,
+    partition: 0,
     owner,
     request: round.page,
     prefix: '',
@@ -118,7 +119,8 @@ export function rowsRead(state: CourierState, envelope: Envelope, message: RowsR
         vnodeAddress(target, partition),
         { type: 'replicate', key, hash, object, level: 'disk' },
         request,
-        turn.now + answerMs,
+        // The rows are younger than the question.
+        round.pageAskedAt + answerMs,
       )
     }
     if (round.outstanding === 0) pageDone(state, owner, owed, round, turn)

@@ -55,5 +55,14 @@ export function fetchKept(_state: CourierState, envelope: Envelope, message: Fet
     return
   }
   const object = found === undefined ? undefined : Uint8Array.from(found)
-  turn.send(requester, { type: 'kept', owner: message.owner, object }, envelope.request)
+  turn.send(requester, { type: 'kept', owner: message.owner, object }, envelope.request, turn.travelEnd)
+}
+
+/** Whether anything is kept for anybody. Hints that were deleted and would come back with a power cut are kept. */
+export function hintsAsk(state: CourierState, envelope: Envelope, turn: Turn): void {
+  const reaper = envelope.from as Address<'reaper'>
+  const none = state.ring !== undefined && state.owners.size === 0 && state.drops.size === 0
+  const some = { type: 'hints-told', none: false } as const
+  if (!none) return turn.send(reaper, some, envelope.request)
+  turn.sendDurable('disk', reaper, { type: 'hints-told', none: true }, some, envelope.request)
 }

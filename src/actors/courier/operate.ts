@@ -33,6 +33,7 @@ function askDropped(state: CourierState, owner: number, after: string, turn: Tur
   state.drops.set(owner, request)
   turn.walk({
     asker: state.self,
+    partition: 0,
     owner,
     request,
     prefix: '',

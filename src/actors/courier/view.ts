@@ -1,6 +1,7 @@
 // What a courier hears of the others: who is back. At the beginning of a life it does not know what the one
 // before has left, so it looks once for everybody.
 
+import { limits } from '../../base/limits.js'
 import type { NodesChanged, RingChanged } from '../../protocol/life.js'
 import type { Turn } from '../actor.js'
 import { look, lookSoon } from './deliver.js'
@@ -8,7 +9,10 @@ import { type CourierState, owedTo } from './state.js'
 
 export function ringChanged(state: CourierState, message: RingChanged, turn: Turn): void {
   if (state.ring === undefined) {
-    for (const node of message.ring.nodes) if (node !== state.self.node) owedTo(state, node, turn.now)
+    // Also for those who have left since: what is kept for them goes to their heirs.
+    for (let node = 1; node <= limits.nodesMax; node++) {
+      if (node !== state.self.node) owedTo(state, node, turn.now)
+    }
   }
   state.ring = message.ring
   look(state, turn)

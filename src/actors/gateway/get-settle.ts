@@ -53,5 +53,6 @@ function answer(state: GatewayState, pending: PendingGet, turn: Turn): void {
     return
   }
   const seen = object === undefined ? undefined : encodeObject(object, message.hash)
-  turn.forward({ ...envelope, message: { ...message, looked: true, seen } }, state.self)
+  const seenUntil = pending.travelEnd
+  turn.forward({ ...envelope, message: { ...message, looked: true, seen, seenUntil } }, state.self)
 }

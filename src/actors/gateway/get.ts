@@ -55,6 +55,7 @@ export function askReplicas(
     replicas,
     generations: replicas.map((node) => generationOf(state, node)),
     object: undefined,
+    travelEnd: turn.travelEnd,
     standIns: [],
     first: undefined,
     fastest: 0,

@@ -40,13 +40,8 @@ export function endRead(state: GatewayState, request: RequestId, pending: Pendin
     if (((heard >>> index) & 1) === 0 || !isUp(state, node)) continue
     const answer = ((damaged >>> index) & 1) === 1 ? undefined : answers[index]
     if (answer !== undefined && Buffer.compare(answer, encoded) === 0) continue
-    turn.send(vnodeAddress(node, partition), {
-      type: 'replicate',
-      key,
-      hash,
-      object: encoded,
-      level: 'memory',
-    })
+    const copy = { type: 'replicate', key, hash, object: encoded, level: 'memory' } as const
+    turn.send(vnodeAddress(node, partition), copy, 0, pending.travelEnd)
   }
 }
 

@@ -33,8 +33,9 @@ export interface PendingGet extends Asked {
   /** A get, or a put that depends on what is stored. */
   readonly envelope: Envelope<Get | Put>
   readonly tally: ReadTally
-  /** All answers so far, merged. */
+  /** All answers so far, merged, and until when they may travel. */
   object: StoredObject | undefined
+  travelEnd: Millis
   /** Who was asked what it keeps for one of the replicas, and for which, by its place. */
   readonly standIns: StandIn[]
   /** Encoded form of the first answer: an equal one need not be decoded. */

@@ -19,6 +19,7 @@ export function gossipDue(state: GossipState, turn: Turn): void {
 
 /** Whoever has less certainly lacks something, and asks for it; else this node tells what it has. */
 export function gossip(state: GossipState, envelope: Envelope, message: Gossip, turn: Turn): void {
+  tellRing(state, envelope.from.node, message.epoch, turn)
   if (message.digest === state.digest) return
   const peer = envelope.from as Address<'gossip'>
   if (message.count > state.history.entries.length) ask(state, peer, turn)
@@ -41,10 +42,24 @@ export function gossipHistory(
 /** Tells a few others at once of a change that was issued here. */
 export function spread(state: GossipState, turn: Turn): void {
   for (const peer of choosePeers(state, state.fanout, turn)) tellNode(state, peer, turn)
+  for (const observer of state.observers) tellNode(state, observer, turn)
 }
 
 function ask(state: GossipState, peer: Address<'gossip'>, turn: Turn): void {
-  turn.send(peer, { type: 'gossip', digest: state.digest, count: state.history.entries.length })
+  turn.send(peer, {
+    type: 'gossip',
+    digest: state.digest,
+    count: state.history.entries.length,
+    epoch: state.ring?.epoch ?? 0,
+  })
+}
+
+/** Whoever has an earlier ring gets this one; whoever has a later is asked, so that it tells. */
+function tellRing(state: GossipState, node: NodeId, epoch: number, turn: Turn): void {
+  const { ring } = state
+  if (ring !== undefined && ring.epoch > epoch) {
+    turn.send(singleAddress('host', node), { type: 'ring-changed', ring })
+  } else if (epoch > (ring?.epoch ?? 0)) ask(state, singleAddress('gossip', node), turn)
 }
 
 function tell(state: GossipState, peer: Address<'gossip'>, turn: Turn): void {

@@ -11,7 +11,7 @@ import type { Actor, Turn } from '../actor.js'
 import { changeMembership, membershipKept } from './change.js'
 import { gossip, gossipDue, gossipHistory } from './exchange.js'
 import { type GossipOptions, type GossipState, startGossip } from './state.js'
-import { nodesChanged } from './view.js'
+import { nodesChanged, ringChanged } from './view.js'
 
 /** The actor of a node, with what it has persisted and the settings of its cluster. */
 export function gossipActor(options: GossipOptions): Actor<GossipState, GossipMessage> {
@@ -39,6 +39,8 @@ export function gossipActor(options: GossipOptions): Actor<GossipState, GossipMe
           return membershipKept(state, message, turn)
         case 'nodes-changed':
           return nodesChanged(state, message)
+        case 'ring-changed':
+          return ringChanged(state, message)
         default:
           return unreachable(message)
       }

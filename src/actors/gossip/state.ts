@@ -3,6 +3,7 @@
 import type { Millis, NodeId, RequestId } from '../../base/units.js'
 import { digestOf, type History, membersOf } from '../../membership/history.js'
 import { type Address, singleAddress } from '../../protocol/address.js'
+import type { Ring } from '../../ring/ring.js'
 import type { Turn } from '../actor.js'
 
 export interface GossipOptions {
@@ -19,9 +20,11 @@ export interface GossipOptions {
    * the time of one; 0 lets islands of nodes that know each other alone stay apart.
    */
   readonly seedShare: number
+  /** Threads that are no members and are told of a change at once: the claimant's. */
+  readonly observers: readonly NodeId[]
 }
 
-export const gossipDefaults = { everyMs: 1_000, fanout: 3, seedShare: 1 / 4 } as const
+export const gossipDefaults = { everyMs: 1_000, fanout: 3, seedShare: 1 / 4, observers: [] } as const
 
 /** A client whose change is not yet kept. */
 export interface Unkept {
@@ -36,12 +39,15 @@ export interface GossipState {
   readonly everyMs: Millis
   readonly fanout: number
   readonly seedShare: number
+  readonly observers: readonly NodeId[]
   /** Without this node. */
   readonly seeds: readonly NodeId[]
   history: History
   digest: string
   /** All members but this node, by number. */
   others: readonly NodeId[]
+  /** As this node has heard of it. */
+  ring: Ring | undefined
   /** Who is known to be away, or does not answer here: passed over while there is anybody else. */
   away: ReadonlySet<NodeId>
   /** Of the last news that the host was told. */
@@ -57,10 +63,12 @@ export function startGossip(self: Address<'gossip'>, options: GossipOptions, tur
     everyMs,
     fanout,
     seedShare,
+    observers: options.observers,
     seeds: options.seeds.filter((node) => node !== self.node),
     history,
     digest: digestOf(history),
     others: othersOf(history, self.node),
+    ring: undefined,
     away: new Set(),
     version: 0,
     unkept: [],

@@ -2,7 +2,7 @@
 // are said to be away one of them is tried, because what is said may be old, and a round costs next to nothing.
 
 import type { NodeId } from '../../base/units.js'
-import type { NodesChanged } from '../../protocol/life.js'
+import type { NodesChanged, RingChanged } from '../../protocol/life.js'
 import type { Turn } from '../actor.js'
 import type { GossipState } from './state.js'
 
@@ -10,6 +10,11 @@ export function nodesChanged(state: GossipState, message: NodesChanged): void {
   const away = new Set<NodeId>()
   for (const { node, state: life } of message.nodes) if (life !== 'up' && life !== 'slow') away.add(node)
   state.away = away
+}
+
+/** The claimant's word, which may not reach everybody: whoever has it tells it. */
+export function ringChanged(state: GossipState, message: RingChanged): void {
+  state.ring = message.ring
 }
 
 /** The one to talk to in this round: a seed now and then, and always while no other member is known. */

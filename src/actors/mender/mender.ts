@@ -4,7 +4,7 @@
 
 import { unreachable } from '../../base/assert.js'
 import { limits } from '../../base/limits.js'
-import type { Key, NodeId, Partition, RequestId } from '../../base/units.js'
+import type { Key, Millis, NodeId, Partition, RequestId } from '../../base/units.js'
 import { type Address, vnodeAddress } from '../../protocol/address.js'
 import type { Envelope, MenderMessage } from '../../protocol/envelope.js'
 import type { NodeView } from '../../protocol/life.js'
@@ -12,6 +12,9 @@ import { addReports, nothingDone, type Synced, type SyncReport } from '../../pro
 import { preferenceList } from '../../ring/preference.js'
 import type { Ring } from '../../ring/ring.js'
 import type { Actor, Turn } from '../actor.js'
+
+/** After a change of the ring the former holders are told to forget; this is for those who did not hear it. */
+const leftoversMs: Millis = 60_000
 
 interface Pair {
   readonly partition: Partition
@@ -32,6 +35,8 @@ export interface MenderState {
   /** The comparison that is going on, 0 for none. */
   open: RequestId
   isArmed: boolean
+  /** When to look next for what this node holds and is no replica of. */
+  leftoversDue: Millis
   /** What all comparisons so far did together. */
   total: SyncReport
   rounds: number
@@ -51,6 +56,7 @@ export const menderActor: Actor<MenderState, MenderMessage> = {
       lastRequest: 0,
       open: 0,
       isArmed: false,
+      leftoversDue: 0,
       total: nothingDone,
       rounds: 0,
       compared: 0,
@@ -81,6 +87,7 @@ export const menderActor: Actor<MenderState, MenderMessage> = {
       case 'ring-changed':
         state.ring = message.ring
         state.pairs = []
+        state.leftoversDue = turn.now + leftoversMs
         return arm(state, turn)
       default:
         return unreachable(message)
@@ -100,6 +107,7 @@ function arm(state: MenderState, turn: Turn): void {
 function mendDue(state: MenderState, turn: Turn): void {
   state.isArmed = false
   if (state.open !== 0) return
+  if (turn.now >= state.leftoversDue) giveLeftovers(state, turn)
   const pair = nextPair(state, turn)
   if (pair === undefined) return arm(state, turn)
   state.lastRequest = state.lastRequest >= 0xffff_ffff ? 1 : state.lastRequest + 1
@@ -137,12 +145,26 @@ function pairsOf(state: MenderState, turn: Turn, owner: NodeId = 0): Pair[] {
     for (let place = 0; place < replicas.length; place++) {
       const peer = replicas[place] as NodeId
       if (peer === self.node) continue
-      if (place >= ring.copies && !turn.holds(partition, place + 1)) break
+      if (place >= ring.copies && !turn.holds(partition, place + 1, limits.copiesMax)) break
       if (owner === 0 ? isLeader : peer === owner && replicas.includes(self.node))
         pairs.push({ partition, peer })
     }
   }
   return pairs
+}
+
+/** Those who should have been told to forget what they had may have been away. */
+function giveLeftovers(state: MenderState, turn: Turn): void {
+  const { ring, self } = state
+  state.leftoversDue = turn.now + leftoversMs
+  if (ring === undefined || ring.change !== undefined) return
+  for (let partition = 0; partition < ring.partitions; partition++) {
+    const place = preferenceList(ring, partition).indexOf(self.node)
+    const copiesMax = place < 0 ? limits.copiesMax : place
+    if (place >= 0 && place < ring.copies) continue
+    if (turn.holds(partition, 1, copiesMax))
+      turn.send(vnodeAddress(self.node, partition), { type: 'give-back' })
+  }
 }
 
 /** Whoever is back and is known to lack something comes first. */

@@ -45,6 +45,8 @@ export const supervisorActor: Actor<SupervisorState, SupervisorMessage> = {
         return nodeReady(state, message.node, message.generation, turn)
       case 'node-exited':
         return nodeExited(state, message, turn)
+      case 'node-removed':
+        return nodeRemoved(state, message.node, turn)
       case 'node-slow':
         return nodeSlow(state, message.node, turn)
       case 'node-brisk':
@@ -70,6 +72,11 @@ function nodeReady(state: SupervisorState, node: NodeId, generation: number, tur
   const life = lifeOf(state, node)
   life.state = 'up'
   life.generation = generation
+  tellAll(state, turn)
+}
+
+function nodeRemoved(state: SupervisorState, node: NodeId, turn: Turn): void {
+  state.nodes.delete(node)
   tellAll(state, turn)
 }
 

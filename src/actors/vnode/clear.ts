@@ -12,6 +12,7 @@ export function clearPartition(state: VnodeState, turn: Turn, after = ''): void 
   state.clearing = nextRequest(state)
   turn.walk({
     asker: state.self,
+    partition: state.self.partition,
     owner: 0,
     request: state.clearing,
     prefix: '',

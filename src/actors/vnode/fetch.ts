@@ -27,5 +27,6 @@ export function fetch(state: VnodeState, envelope: Envelope, message: Fetch, tur
       complete: state.complete,
     },
     envelope.request,
+    turn.travelEnd,
   )
 }

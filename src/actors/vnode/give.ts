@@ -48,7 +48,7 @@ export function passOn(state: VnodeState, copy: Passed, turn: Turn): void {
     state.passed.set(request, gift)
     const { key, hash, object } = copy
     const message = { type: 'replicate', key, hash, object, level: 'memory' } as const
-    turn.send(vnodeAddress(gift.receiver, state.self.partition), message, request)
+    turn.send(vnodeAddress(gift.receiver, state.self.partition), message, request, turn.travelEnd)
   }
 }
 
@@ -119,7 +119,8 @@ export function relayed(state: VnodeState, envelope: Envelope, turn: Turn): bool
   const asked = state.relayed.get(envelope.request)
   if (asked === undefined) return false
   state.relayed.delete(envelope.request)
-  turn.send(asked.from as Address<'gateway'>, envelope.message as never as Message as never, asked.request)
+  const { message, deadline } = envelope
+  turn.send(asked.from as Address<'gateway'>, message as never as Message as never, asked.request, deadline)
   return true
 }
 

@@ -51,6 +51,7 @@ export function lead(
     writers: 0,
     wasNeeded: 0,
     encoded: object.encoded ?? encodeObject(object, message.hash),
+    travelEnd: turn.travelEnd,
     level: message.level,
     context: contextAfter(object, message.context, dot),
     existed: local !== undefined && liveSiblings(local, turn.wall).length > 0,
@@ -154,10 +155,10 @@ function ask(
   pending.generations.push(state.nodes[node]?.generation ?? 0)
   if (node === owner) {
     const copy = { type: 'replicate', key, hash, object, level } as const
-    turn.send(vnodeAddress(node, state.self.partition), copy, request)
+    turn.send(vnodeAddress(node, state.self.partition), copy, request, pending.travelEnd)
   } else {
     const hint = { type: 'keep', owner, key, hash, object, level, needed } as const
-    turn.send(singleAddress('courier', node), hint, request)
+    turn.send(singleAddress('courier', node), hint, request, pending.travelEnd)
   }
 }
 
@@ -209,8 +210,12 @@ function keepHere(state: VnodeState, pending: PendingPut, place: number, turn: T
   const owner = state.preference[place] as NodeId
   const object = pending.encoded
   const hint = { type: 'keep', owner, key, hash, object, level: 'memory', needed: false } as const
+  // What is too old to travel is in the store or was replaced there: a comparison finds it, or what replaced it.
+  if (turn.now > pending.travelEnd) {
+    return turn.send(singleAddress('mender', state.self.node), { type: 'mend-wanted', owner })
+  }
   // Nobody waits for the answer.
-  turn.send(singleAddress('courier', state.self.node), hint, nextRequest(state))
+  turn.send(singleAddress('courier', state.self.node), hint, nextRequest(state), pending.travelEnd)
 }
 
 /** A courier has no room for the hint. It is asked to keep it all the same when the write cannot do without. */
@@ -249,7 +254,7 @@ function askForMore(state: VnodeState, request: RequestId, pending: PendingPut, 
       continue
     pending.writers |= bit
     const copy = { type: 'replicate', key, hash, object: pending.encoded, level } as const
-    turn.send(vnodeAddress(node, state.self.partition), copy, request)
+    turn.send(vnodeAddress(node, state.self.partition), copy, request, pending.travelEnd)
   }
 }
 

@@ -35,6 +35,8 @@ export function put(state: VnodeState, envelope: Envelope, message: Put, turn: T
   if (isPrimary && message.standsInFor !== 0) {
     return turn.forward({ ...envelope, message: { ...message, standsInFor: 0 } }, state.self)
   }
+  // What the gateway has seen may be gone everywhere by now.
+  if (message.seen !== undefined && turn.now > message.seenUntil) return refuse(envelope, 'expired', {}, turn)
   const local = whatIsThere(message, isPrimary, turn)
   if (local === unreadable) return refuse(envelope, 'unreadable', {}, turn)
   const refusal = refusalBeforeWrite(state, message, replicas, local, turn)

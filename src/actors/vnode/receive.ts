@@ -1,6 +1,10 @@
-// Taking over a place of the preference list from another node (Dynamo 4.9): forget what an earlier time here may
-// have left, let the giver confirm that it passes on every write from now on, take all that is there, compare, and
-// take over. Whoever dies meanwhile, it begins again from the start and is not half done.
+// Taking over a place of the preference list from another node (Dynamo 4.9): let the giver confirm that it passes on
+// every write from now on, take all that is there, compare, and take over. Whoever dies meanwhile, it begins again
+// from the start and is not half done.
+//
+// What an earlier time here has left is kept and merged: it may be an acknowledged write that nobody else has, when
+// everything died before the ring that says so was kept. It is never older than what was forgotten meanwhile,
+// because nothing is forgotten while any node holds such a thing (actors/reaper).
 //
 // Invariant: `received` is said only when this node holds everything that the giver held, or, when the giver is
 // gone for good, everything that any other replica holds.
@@ -12,7 +16,6 @@ import type { Envelope } from '../../protocol/envelope.js'
 import type { Receive } from '../../protocol/handoff.js'
 import { preferenceAfter } from '../../ring/preference.js'
 import type { Turn } from '../actor.js'
-import { clearPartition } from './clear.js'
 import { isUp, nextRequest, type Receiving, type VnodeState } from './state.js'
 
 export function receive(state: VnodeState, _envelope: Envelope, message: Receive, turn: Turn): void {
@@ -28,22 +31,14 @@ export function receive(state: VnodeState, _envelope: Envelope, message: Receive
     giver,
     generation: state.nodes[giver]?.generation ?? 0,
     isHolder,
-    stage: 'clearing',
+    stage: 'asking',
     request: 0,
     objects: 0,
     bytes: 0,
   }
   state.receiving = receiving
-  if (isHolder) return ask(state, receiving, turn)
-  // What is left of an earlier time may be older than what was forgotten meanwhile.
-  state.complete = false
-  clearPartition(state, turn)
-}
-
-/** Nothing of an earlier time is here any more. */
-export function cleared(state: VnodeState, turn: Turn): void {
-  const { receiving } = state
-  if (receiving?.stage === 'clearing') ask(state, receiving, turn)
+  if (!isHolder) state.complete = false
+  ask(state, receiving, turn)
 }
 
 function ask(state: VnodeState, receiving: Receiving, turn: Turn): void {
@@ -77,6 +72,7 @@ function fetchAll(state: VnodeState, receiving: Receiving, turn: Turn): void {
     isBare: !isHolder,
     place,
     missing,
+    optional: new Set(),
     after: '',
     request: 0,
     askedAt: 0,

@@ -11,6 +11,7 @@ import { vnodeAddress } from '../../protocol/address.js'
 import type { Envelope } from '../../protocol/envelope.js'
 import type { Synced } from '../../protocol/sync.js'
 import type { Walked } from '../../protocol/walk.js'
+import { preferenceAfter } from '../../ring/preference.js'
 import { hashOf } from '../../ring/ring.js'
 import { modeOf } from '../../versions/object-codec.js'
 import type { Turn } from '../actor.js'
@@ -22,21 +23,29 @@ import { isUp, nextRequest, type Repair, type VnodeState } from './state.js'
 const retryMs = 250
 /** A page that has not come by then is asked for again: between hosts a question may be lost. */
 const answerMs = 10_000
+/** How long those are waited for whose word is not needed. */
+const optionalMs = 10_000
 
 /** Called when the ring is known: nothing to do for a vnode that began whole, or that holds nothing. */
 export function beginRepair(state: VnodeState, turn: Turn): void {
-  if (state.complete || state.repair !== undefined || turn.catchUp === undefined) return
+  if (state.complete || state.repair !== undefined) return
   // What it takes over it has never had.
   if (state.receiving !== undefined) return
-  const primaries = state.preference.slice(0, turn.catchUp.copies)
-  const isPrimary = primaries.includes(state.self.node)
-  const missing = isPrimary ? primaries.filter((node) => node !== state.self.node) : []
+  const { ring, self } = state
+  const copies = turn.catchUp?.copies ?? ring?.change?.copies ?? 0
+  const primaries = state.preference.slice(0, copies)
+  const isPrimary = primaries.includes(self.node)
+  // Who has taken over a place, in a ring that was not kept before all ended, may have acknowledged writes for it.
+  const heirs = isPrimary && ring !== undefined ? preferenceAfter(ring, self.partition).slice(0, copies) : []
+  const optional = new Set(heirs.filter((node) => !primaries.includes(node)))
+  const missing = isPrimary ? [...primaries, ...optional].filter((node) => node !== self.node) : []
   if (missing.length === 0) {
     state.complete = true
     return
   }
   state.repair = {
     missing,
+    optional,
     after: '',
     request: 0,
     askedAt: 0,
@@ -45,7 +54,7 @@ export function beginRepair(state: VnodeState, turn: Turn): void {
     rows: [],
     next: undefined,
     begunAt: turn.now,
-    isBare: turn.catchUp.since === 0,
+    isBare: turn.catchUp?.since === 0,
     place: state.preference.indexOf(state.self.node),
   }
   turn.after(0, state.self, { type: 'repair-due' })
@@ -59,7 +68,8 @@ export function repairDue(state: VnodeState, turn: Turn): void {
     if (!repair.isBare || repair.outstanding > 0 || turn.now < repair.askedAt + answerMs) return
     repair.request = 0
   }
-  const peer = choosePeer(state, repair)
+  const peer = choosePeer(state, repair, turn)
+  if (repair.missing.length === 0) return allDone(state, turn)
   if (peer === undefined) {
     turn.after(retryMs, state.self, { type: 'repair-due' })
     return
@@ -69,7 +79,7 @@ export function repairDue(state: VnodeState, turn: Turn): void {
   repair.generation = state.nodes[peer]?.generation ?? 0
   if (!repair.isBare) {
     // Ends by itself, in time, with an answer.
-    const copiesMin = state.receiving === undefined ? 0 : repair.place + 1
+    const copiesMin = copiesWith(state, repair, peer)
     turn.send(
       state.self,
       { type: 'sync', peer, mends: true, deep: false, isRoutine: false, copiesMin },
@@ -93,8 +103,29 @@ export function repairDue(state: VnodeState, turn: Turn): void {
   )
 }
 
+/** One that began in the middle of a change of the ring compares itself with those who may have taken over. */
+export function beginUncertain(state: VnodeState, turn: Turn): void {
+  const { ring, self } = state
+  if (ring?.change === undefined || ring.change.moved[self.partition] === 1) return
+  if (state.receiving !== undefined || state.repair !== undefined) return
+  if (!state.preference.slice(0, ring.change.copies).includes(self.node)) return
+  state.complete = false
+  beginRepair(state, turn)
+}
+
+/** What is for so many nodes is shared with this peer, by its place of now, or of afterwards; 0: by both of now. */
+function copiesWith(state: VnodeState, repair: Repair, peer: NodeId): number {
+  if (state.receiving !== undefined) return repair.place + 1
+  if (state.ring === undefined || !repair.optional.has(peer)) return 0
+  return Math.max(repair.place, preferenceAfter(state.ring, state.self.partition).indexOf(peer)) + 1
+}
+
 /** The first peer that is up, moved to the front; pages of one peer are not mixed with another's. */
-function choosePeer(state: VnodeState, repair: Repair): NodeId | undefined {
+function choosePeer(state: VnodeState, repair: Repair, turn: Turn): NodeId | undefined {
+  for (const node of turn.now > repair.begunAt + optionalMs ? repair.optional : []) {
+    const at = repair.missing.indexOf(node)
+    if (at >= 0 && !isUp(state, node)) repair.missing.splice(at, 1)
+  }
   const current = repair.missing[0]
   if (current !== undefined && isUp(state, current)) return current
   const at = repair.missing.findIndex((node) => isUp(state, node))
@@ -127,6 +158,7 @@ export function walked(state: VnodeState, envelope: Envelope, message: Walked, t
       state.self,
       { type: 'replicate', key: row.key, hash, object: row.object, level: 'os' },
       repair.request,
+      envelope.deadline,
     )
   }
   if (repair.outstanding === 0) pageDone(state, repair, turn)
@@ -158,6 +190,10 @@ function peerDone(state: VnodeState, repair: Repair, turn: Turn): void {
   repair.missing.shift()
   repair.after = ''
   if (repair.missing.length > 0) return repairDue(state, turn)
+  allDone(state, turn)
+}
+
+function allDone(state: VnodeState, turn: Turn): void {
   state.repair = undefined
   if (state.receiving !== undefined) allFetched(state, turn)
   else state.complete = true

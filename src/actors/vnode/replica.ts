@@ -19,6 +19,7 @@ import {
 } from '../../versions/object-codec.js'
 import { type Turn, unreadable } from '../actor.js'
 import { passedOn, passOn, relay, relayed, successor } from './give.js'
+import { gaveBack } from './give-back.js'
 import { askedIndex, hintRefused, noteCopy, settle, stepIn } from './lead.js'
 import { rowStored } from './repair.js'
 import { actorAfter, type VnodeState } from './state.js'
@@ -56,6 +57,8 @@ export function storeCopy(
   copy: Copy,
   turn: Turn,
 ): 'stored' | 'replaced' | 'refused' {
+  if (envelope.deadline === 0) throw new Error('invariant broken: a copy that may travel for ever')
+  if (turn.now > envelope.deadline) return refuse(envelope, 'expired', turn)
   const bytesMax = Math.max(turn.objectBytesMax, turn.mergedBytesMax)
   const tooLarge = copy.object.length > bytesMax
   if (tooLarge || turn.overloaded) return refuse(envelope, tooLarge ? 'value-too-large' : 'overloaded', turn)
@@ -117,7 +120,7 @@ export function replicated(state: VnodeState, envelope: Envelope, message: Repli
     rowStored(state, turn)
     return
   }
-  if (itemStored(state, envelope, turn)) return
+  if (itemStored(state, envelope, turn) || gaveBack(state, envelope, true, turn)) return
   if (passedOn(state, envelope.request, true, turn) || relayed(state, envelope, turn)) return
   const pending = state.puts.get(envelope.request)
   if (pending === undefined) return
@@ -137,7 +140,7 @@ export function replicateFailed(
     rowStored(state, turn, message.code)
     return
   }
-  if (itemRefused(state, envelope, message.code, turn)) return
+  if (itemRefused(state, envelope, message.code, turn) || gaveBack(state, envelope, false, turn)) return
   if (passedOn(state, envelope.request, false, turn) || relayed(state, envelope, turn)) return
   const pending = state.puts.get(envelope.request)
   if (pending === undefined) return

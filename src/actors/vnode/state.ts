@@ -5,6 +5,7 @@
 // partition is never issued twice, because the incarnation is new in every life of the node.
 
 import type { Incarnation, Key, Millis, NodeId, RequestId } from '../../base/units.js'
+import type { Signature } from '../../merkle/signature.js'
 import type { Address } from '../../protocol/address.js'
 import type { Envelope } from '../../protocol/envelope.js'
 import type { NodeView } from '../../protocol/life.js'
@@ -30,8 +31,9 @@ export interface PendingPut {
   writers: number
   /** Places, as bits, of which a courier was told that the write has no quorum without it. */
   wasNeeded: number
-  /** The new version, for who steps in. */
+  /** The new version, for who steps in, and until when it may travel. */
   readonly encoded: Uint8Array
+  readonly travelEnd: Millis
   readonly level: Level
   readonly context: Context
   readonly existed: boolean
@@ -47,6 +49,8 @@ export interface Repair {
   readonly place: number
   /** Peers that have not yet told all they have. */
   readonly missing: NodeId[]
+  /** Those of them that are not waited for when they are gone. */
+  readonly optional: ReadonlySet<NodeId>
   after: string
   /** Request that is open with the first of `missing`, 0 for none. */
   request: RequestId
@@ -69,7 +73,7 @@ export interface Receiving {
   readonly generation: number
   /** This node has had a later place: it holds a part already. */
   readonly isHolder: boolean
-  stage: 'clearing' | 'asking' | 'fetching' | 'taking'
+  stage: 'asking' | 'fetching' | 'taking'
   request: RequestId
   objects: number
   bytes: number
@@ -87,6 +91,15 @@ export interface Gift {
   failed: number
   /** The receiver has asked to take over. */
   take: Envelope | undefined
+}
+
+/** What this node holds although it is no replica: on its way to one, and the page that was asked for (give-back.ts). */
+export interface GivingBack {
+  page: RequestId
+  readonly begunAt: Millis
+  readonly epoch: number
+  readonly sent: Map<RequestId, { readonly key: Key; readonly hash: number } & Signature>
+  next: string | undefined
 }
 
 export interface VnodeState {
@@ -118,6 +131,8 @@ export interface VnodeState {
   readonly relayed: Map<RequestId, Envelope>
   /** The last dot of each hint that writes were led into, by the hint's key. */
   readonly standIns: Map<Key, Dot>
+  /** What this node holds although it is no replica any more, on its way to one (give-back.ts). */
+  givingBack: GivingBack | undefined
   /** The page of this partition that is being forgotten, 0 for none. */
   clearing: RequestId
   sweeping: boolean

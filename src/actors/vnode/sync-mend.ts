@@ -49,7 +49,8 @@ export function fetched(state: VnodeState, envelope: Envelope, message: Fetched,
   run.counts.bytes += object.length
   item.stage = 'storing'
   const { key, hash } = item
-  turn.send(state.self, { type: 'replicate', key, hash, object, level: 'os' }, envelope.request)
+  const copy = { type: 'replicate', key, hash, object, level: 'os' } as const
+  turn.send(state.self, copy, envelope.request, envelope.deadline)
 }
 
 export function fetchFailed(state: VnodeState, envelope: Envelope, message: FetchFailed, turn: Turn): void {
@@ -125,5 +126,6 @@ export function syncPush(state: VnodeState, envelope: Envelope, message: SyncPus
     vnodeAddress(run.peer, state.self.partition),
     { type: 'replicate', key, hash, object, level: 'os' },
     envelope.request,
+    turn.travelEnd,
   )
 }

@@ -7,7 +7,7 @@ import type { Turn } from '../actor.js'
 import { receiverChanged } from './give.js'
 import { settle, stepIn } from './lead.js'
 import { abandon, giverChanged } from './receive.js'
-import { beginRepair, repairPeersChanged } from './repair.js'
+import { beginRepair, beginUncertain, repairPeersChanged } from './repair.js'
 import type { VnodeState } from './state.js'
 import { isHealthy, isUp } from './state.js'
 import { syncPeersChanged } from './sync.js'
@@ -25,6 +25,7 @@ export function ringChanged(state: VnodeState, message: RingChanged, turn: Turn)
   if (!isUnderWay && state.preference.slice(0, copies).includes(node)) state.gifts.length = 0
   if (!isUnderWay && state.receiving !== undefined) abandon(state, state.receiving, 'unavailable', turn)
   beginRepair(state, turn)
+  if (ring.epoch === turn.bornInChange) beginUncertain(state, turn)
 }
 
 export function nodesChanged(state: VnodeState, message: NodesChanged, turn: Turn): void {

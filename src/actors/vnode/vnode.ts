@@ -9,8 +9,10 @@ import { hintKey } from '../../protocol/hint.js'
 import type { Actor, Turn } from '../actor.js'
 import { fetch } from './fetch.js'
 import { give, relayDue, release, take } from './give.js'
+import { giveBack } from './give-back.js'
 import { putSweepDue } from './lead.js'
 import { put } from './put.js'
+import { reap, reapAsk } from './reap.js'
 import { giving, receive, taken, takeRefused } from './receive.js'
 import { repairDue, synced, walked, walkFailed } from './repair.js'
 import { replicate, replicated, replicateFailed } from './replica.js'
@@ -45,6 +47,7 @@ export const vnodeActor: Actor<VnodeState, VnodeMessage> = {
       gifts: [],
       passed: new Map(),
       relayed: new Map(),
+      givingBack: undefined,
       clearing: 0,
       standIns: new Map(),
       sweeping: false,
@@ -58,6 +61,8 @@ export const vnodeActor: Actor<VnodeState, VnodeMessage> = {
       case 'replicate':
       case 'fetch':
       case 'sync-push':
+      case 'reap-ask':
+      case 'reap':
         return message.key
       default:
         return undefined
@@ -113,6 +118,12 @@ export const vnodeActor: Actor<VnodeState, VnodeMessage> = {
         return fetched(state, envelope, message, turn)
       case 'fetch-failed':
         return fetchFailed(state, envelope, message, turn)
+      case 'give-back':
+        return giveBack(state, turn)
+      case 'reap-ask':
+        return reapAsk(state, envelope, message, turn)
+      case 'reap':
+        return reap(state, message, turn)
       case 'nodes-changed':
         return nodesChanged(state, message, turn)
       case 'ring-changed':

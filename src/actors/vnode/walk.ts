@@ -8,7 +8,7 @@ import type { RowsRead, Walk } from '../../protocol/walk.js'
 import type { Turn } from '../actor.js'
 import { clearPage } from './clear.js'
 import { relay, successor } from './give.js'
-import { cleared } from './receive.js'
+import { leftoverPage } from './give-back.js'
 import { nextRequest, type VnodeState } from './state.js'
 
 export function walk(state: VnodeState, envelope: Envelope, message: Walk, turn: Turn): void {
@@ -18,6 +18,7 @@ export function walk(state: VnodeState, envelope: Envelope, message: Walk, turn:
   state.walks.set(request, envelope as Envelope<Walk>)
   turn.walk({
     asker: state.self,
+    partition: state.self.partition,
     owner: 0,
     request,
     prefix: message.prefix,
@@ -29,8 +30,8 @@ export function walk(state: VnodeState, envelope: Envelope, message: Walk, turn:
 }
 
 export function rowsRead(state: VnodeState, envelope: Envelope, message: RowsRead, turn: Turn): void {
+  if (leftoverPage(state, envelope.request, message, turn)) return
   const clearing = clearPage(state, envelope, message, turn)
-  if (clearing === 'end') cleared(state, turn)
   const asked = state.walks.get(envelope.request)
   if (clearing !== 'other' || asked === undefined) return
   state.walks.delete(envelope.request)
@@ -43,5 +44,7 @@ export function rowsRead(state: VnodeState, envelope: Envelope, message: RowsRea
     requester as Address<'gateway'>,
     { type: 'walked', rows: message.rows, next: message.next, complete: state.complete },
     asked.request,
+    // The rows are younger than the question.
+    asked.deadline,
   )
 }

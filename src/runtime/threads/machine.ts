@@ -34,8 +34,15 @@ export interface MachineOptions {
   readonly messageBytesMax: number
   /** A node is new: this thread can speak to it from here on. */
   readonly connect: (wire: Wire) => void
+  /** And so can other threads of the application. */
+  readonly joined: (node: NodeId) => void
+  /** Of membership, as this thread knows it: what a new node begins with. */
+  readonly history: () => Uint8Array
+  readonly gossipEveryMs: Millis
   /** Pause of each node between two comparisons of replicas. */
   readonly mendEveryMs: Millis
+  /** How long what is dead is kept at least. */
+  readonly reapAfterMs: Millis
   /** Of each node, for objects. */
   readonly memoryBytes: number
 }
@@ -172,7 +179,10 @@ export class Machine {
         (!isWiped || this.joined.has(node)),
       predecessor: generation > 1 && !isWiped ? { wasComplete: wasComplete ?? false } : undefined,
       messageBytesMax: options.messageBytesMax,
+      history: options.history(),
+      gossipEveryMs: options.gossipEveryMs,
       mendEveryMs: options.mendEveryMs,
+      reapAfterMs: options.reapAfterMs,
     }
   }
 
@@ -213,13 +223,10 @@ export class Machine {
     await life?.gone
   }
 
-  /** Begins a node that is new: everybody can speak to it before it says anything. */
-  async add(node: NodeId): Promise<void> {
-    addNode(this.shared, node, this.options.memoryBytes)
-    const own = wireBetween(this.shared, supervisorThread, node)
-    if (own !== undefined) this.options.connect(own)
-    const told = [...this.lives].map(async ([other, life]) => {
-      const wire = wireBetween(this.shared, other, node)
+  /** Tells all nodes that live of a thread that is new. It may write to them at once: they look when they know it. */
+  introduce(thread: NodeId): Promise<void>[] {
+    return [...this.lives].map(async ([node, life]) => {
+      const wire = wireBetween(this.shared, node, thread)
       if (wire === undefined || life.ending) return
       try {
         await life.control.call((control) => control.connect(wire), openMsMax)
@@ -227,11 +234,24 @@ export class Machine {
         // It has died; its next life begins with all mailboxes.
       }
     })
-    await Promise.all(told)
+  }
+
+  /** Begins a node that is new: everybody can speak to it before it says anything. */
+  async add(node: NodeId): Promise<void> {
+    addNode(this.shared, node, this.options.memoryBytes)
+    const own = wireBetween(this.shared, supervisorThread, node)
+    if (own !== undefined) this.options.connect(own)
+    await Promise.all(this.introduce(node))
+    this.options.joined(node)
     this.joined.add(node)
     this.empty(node)
     await this.openNode(node)
     await this.beginNode(node, 0)
+  }
+
+  /** True for a node that was begun, whether or not it lives. */
+  has(node: NodeId): boolean {
+    return this.lives.has(node)
   }
 
   /** Ends a node that has nothing to do any more, in order, and forgets it. */

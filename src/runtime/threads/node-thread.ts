@@ -6,13 +6,17 @@
 
 import { randomBytes } from 'node:crypto'
 import { type MessagePort, threadId } from 'node:worker_threads'
+import { gossipDefaults } from '../../actors/gossip/state.js'
 import { seededRandom } from '../../base/random.js'
 import type { Incarnation, Key, Millis, NodeId } from '../../base/units.js'
-import { singleAddress } from '../../protocol/address.js'
+import { emptyHistory, type History, mergeHistories } from '../../membership/history.js'
+import { decodeHistory } from '../../membership/history-codec.js'
+import { singleAddress, supervisorThread } from '../../protocol/address.js'
+import { travelMsOf } from '../../protocol/reap.js'
 import { hashOf, type RingJson, ringFromJson } from '../../ring/ring.js'
 import { openHighWater } from '../../storage/high-water.js'
 import { createMemoryStore } from '../../storage/memory-store.js'
-import { decodeMeta, encodeMeta, type Meta, metaRow } from '../../storage/meta.js'
+import { decodeMeta, encodeMeta, type Meta, membershipRow, metaRow } from '../../storage/meta.js'
 import { ObjectBuffer } from '../../storage/object-buffer.js'
 import { assess, type Verdict } from '../../storage/recovery.js'
 import { openRocksStore } from '../../storage/rocksdb-store.js'
@@ -28,7 +32,7 @@ import { now, wall } from './clock.js'
 import { type BeginReport, exposeControl, type NodeControl, type OpenReport } from './control.js'
 import { Loop } from './loop.js'
 import { beginReporting } from './reporting.js'
-import type { SharedState } from './shared.js'
+import type { SharedState, Wire } from './shared.js'
 import { Transport } from './transport.js'
 
 export interface NodeTask {
@@ -45,7 +49,10 @@ export interface NodeTask {
   /** Set when an earlier life of this process left its memory; whether it had been complete. */
   readonly predecessor: { readonly wasComplete: boolean } | undefined
   readonly messageBytesMax: number
+  readonly history: Uint8Array
+  readonly gossipEveryMs: Millis
   readonly mendEveryMs: Millis
+  readonly reapAfterMs: Millis
 }
 
 /** The Piscina task: resolves when the node has been drained, rejects when it failed. */
@@ -58,6 +65,8 @@ export default function live(task: NodeTask): Promise<void> {
 }
 
 const settleMsMax = 2_000
+/** Nodes that every round of gossip may go to, whoever else is known. */
+const seedsMax = 3
 /** Places of the object buffer's index that one step of a walk looks at. */
 const walkPlaces = 64 * 1024
 
@@ -72,11 +81,13 @@ class NodeThread {
   private store: Store | undefined
   private highWater: (HighWater & { sync(): void; close(): void }) | undefined
   private meta: Meta | undefined
+  private history: History = emptyHistory
   private highWaterFound: number | undefined
   private damage: Error | undefined
   private host: Host | undefined
   private loop: Loop | undefined
   private transport: Transport | undefined
+  private readonly wires: Wire[] = []
   private stopReporting: () => void = () => {}
 
   constructor(task: NodeTask, finished: () => void, failed: (error: Error) => void) {
@@ -88,7 +99,7 @@ class NodeThread {
       open: () => this.open(),
       begin: (peersSaw) => this.begin(peersSaw),
       drain: () => this.drain(),
-      connect: async (wire) => this.transport?.connect(wire),
+      connect: async (wire) => this.connect(wire),
       hints: async () => this.host?.hints ?? [],
       operateHints: async (owner, what) => this.operateHints(owner, what),
       stall: async (ms) => {
@@ -119,6 +130,7 @@ class NodeThread {
     }
     this.store = store
     this.meta = await readMeta(store)
+    this.history = mergeHistories(decodeHistory(this.task.history), await readHistory(store))
     return { threadId, meta: this.meta, highWater: this.highWaterFound }
   }
 
@@ -206,6 +218,7 @@ class NodeThread {
     const { task } = this
     const transport = new Transport(task.shared, task.node, task.generation, task.messageBytesMax)
     this.transport = transport
+    for (const wire of this.wires) transport.connect(wire)
     const ports: HostPorts = {
       thread: task.node,
       now,
@@ -216,7 +229,16 @@ class NodeThread {
       wake: () => this.loop?.wake(),
       fatal: (error) => this.fail(error),
       heard: (version) => transport.status.setCounter(task.node, 'view', version),
+      gossip: {
+        ...gossipDefaults,
+        everyMs: task.gossipEveryMs,
+        history: this.history,
+        seeds: task.ring.nodes.slice(0, seedsMax),
+        observers: [supervisorThread],
+      },
       mendEveryMs: task.mendEveryMs,
+      travelMsMax: travelMsOf(task.reapAfterMs),
+      reapAfterMs: task.reapAfterMs,
       life: {
         incarnation,
         stampFloor,
@@ -254,6 +276,14 @@ class NodeThread {
       this.highWater?.sync(),
     )
     this.loop.wake()
+  }
+
+  /** A life that has not begun yet has its mailboxes from before this thread was there. */
+  private connect(wire: Wire): void {
+    if (this.transport === undefined) this.wires.push(wire)
+    this.transport?.connect(wire)
+    // It may have written already.
+    this.loop?.wake()
   }
 
   private operateHints(owner: NodeId, what: 'pause' | 'resume' | 'drop'): void {
@@ -331,6 +361,20 @@ function readMeta(store: Store): Promise<Meta | undefined> {
       } catch {
         // A damaged meta row says nothing: the node has lost its memory.
         resolve(undefined)
+      }
+    })
+  })
+}
+
+/** Empty where there is none, or none that can be read: the others tell it again. */
+function readHistory(store: Store): Promise<History> {
+  return new Promise((resolve) => {
+    store.read([membershipRow], (error, [row]) => {
+      if (error !== undefined || !(row instanceof Uint8Array)) return resolve(emptyHistory)
+      try {
+        resolve(decodeHistory(row))
+      } catch {
+        resolve(emptyHistory)
       }
     })
   })

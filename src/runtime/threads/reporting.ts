@@ -26,6 +26,7 @@ function reportKept(status: StatusTable, node: NodeId, host: Host): void {
   status.setCounter(node, 'hints', count)
   status.setCounter(node, 'hintBytes', bytes)
   status.setCounter(node, 'hintsLost', host.hintsLost)
+  status.setCounter(node, 'reaped', host.reaped)
   const { mender } = host
   if (mender === undefined) return
   status.setCounter(node, 'compared', mender.compared)

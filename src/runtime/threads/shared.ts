@@ -59,6 +59,19 @@ export function addNode(shared: SharedState, node: NodeId, memoryBytes: number):
   memories[node] = createObjectBuffer(memoryBytes)
 }
 
+/** Mailboxes from and to every node, for a thread of the application; those of who had its number before are good. */
+export function addClient(shared: SharedState, thread: NodeId): void {
+  const { mailboxes, memories } = shared
+  mailboxes[thread] ??= []
+  const row = mailboxes[thread]
+  for (let node = 0; node < memories.length; node++) {
+    if (memories[node] === undefined || row[node] !== undefined) continue
+    row[node] = createMailbox(limits.mailboxBytes)
+    const back = mailboxes[node] as (SharedArrayBuffer | undefined)[]
+    back[thread] = createMailbox(limits.mailboxBytes)
+  }
+}
+
 /** The mailboxes between two threads: to the other, and from it. */
 export interface Wire {
   readonly other: NodeId
