@@ -9,7 +9,10 @@ process.env.UV_THREADPOOL_SIZE ??= '16'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 const names = readdirSync(here)
-  .filter((file) => file.endsWith('.mjs') && !['main.mjs', 'tools.mjs'].includes(file))
+  .filter(
+    (file) =>
+      file.endsWith('.mjs') && !['main.mjs', 'tools.mjs'].includes(file) && !file.endsWith('-worker.mjs'),
+  )
   .map((file) => file.slice(0, -4))
 
 const args = process.argv.slice(2)

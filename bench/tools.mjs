@@ -2,7 +2,7 @@
 // of their own on loopback, ended by its process id.
 
 import { spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -28,6 +28,53 @@ export async function measure(op, inFlight, seconds) {
   const sorted = latencies.subarray(0, Math.min(count, latencies.length)).sort()
   const at = (quantile) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * quantile))] * 1000
   return { perSecond: (count / elapsed) * 1000, p50: at(0.5), p99: at(0.99), p999: at(0.999) }
+}
+
+/** Operations a second with `inFlight` open, without a clock between them: for what takes less than a microsecond. */
+export async function rate(op, inFlight, seconds) {
+  const end = performance.now() + seconds * 1000
+  const begun = performance.now()
+  let next = 0
+  const worker = async () => {
+    while (performance.now() < end) for (let i = 0; i < 32; i++) await op(next++)
+  }
+  await Promise.all(Array.from({ length: inFlight }, worker))
+  return (next / (performance.now() - begun)) * 1000
+}
+
+/** The same for an operation that answers at once. */
+export function rateSync(op, seconds) {
+  const begun = performance.now()
+  const end = begun + seconds * 1000
+  let next = 0
+  while (performance.now() < end) for (let i = 0; i < 1000; i++) op(next++)
+  return (next / (performance.now() - begun)) * 1000
+}
+
+/** Runs all contestants in turn, several times, and keeps the median of each: what else the machine does hits all. */
+export async function alternate(contestants, rounds) {
+  const rates = contestants.map(() => [])
+  for (let round = 0; round < rounds; round++) {
+    for (const [at, { run }] of contestants.entries()) rates[at].push(await run())
+  }
+  return contestants.map(({ run: _run, ...rest }, at) => {
+    const sorted = rates[at].sort((a, b) => a - b)
+    return { ...rest, perSecond: sorted[sorted.length >> 1], slowest: sorted[0], fastest: sorted.at(-1) }
+  })
+}
+
+/** Processor time of each thread of this process so far, in milliseconds, by its number; undefined where unknown. */
+export function threadTimes() {
+  try {
+    const times = new Map()
+    for (const task of readdirSync('/proc/self/task')) {
+      const fields = readFileSync(`/proc/self/task/${task}/stat`, 'utf8').split(') ')[1].split(' ')
+      times.set(task, (Number(fields[11]) + Number(fields[12])) * 10)
+    }
+    return times
+  } catch {
+    return undefined
+  }
 }
 
 export function table(rows) {
