@@ -48,6 +48,7 @@ export class SharedReads {
   private readonly readers: (ObjectReader | undefined)[] = []
   private readonly memories: (SharedArrayBuffer | undefined)[] = []
   private reads = 0
+  private readonly units: number[] = []
 
   /** `gateway` is looked at, never changed: its view is when a node is well enough to be read. */
   constructor(gateway: GatewayState, options: SharedReadsOptions) {
@@ -73,6 +74,7 @@ export class SharedReads {
     const list = preferenceList(ring, partition)
     const places = Math.min(n, list.length)
     let place = Math.floor(this.reads++ / readsPerPlace) % places
+    this.touch(list, place, places, r, hash)
     let answer: Looked
     let vouched = 0
     for (let tries = places; tries > 0 && vouched + tries >= r; tries--) {
@@ -95,6 +97,19 @@ export class SharedReads {
       if (++vouched === r) return answer
     }
     return undefined
+  }
+
+  /** Lets the memory of all that will be looked into be loaded at once. */
+  private touch(list: readonly NodeId[], first: number, places: number, r: number, hash: number): void {
+    const { readers, units } = this
+    for (let i = 0, place = first; i < r; i++) {
+      units[i] = readers[list[place] as NodeId]?.touch(hash) ?? 0
+      place = place + 1 === places ? 0 : place + 1
+    }
+    for (let i = 0, place = first; i < r; i++) {
+      readers[list[place] as NodeId]?.touchEntry(units[i] as number)
+      place = place + 1 === places ? 0 : place + 1
+    }
   }
 
   /** The gateway was told something: who may be looked into, and where that is. */

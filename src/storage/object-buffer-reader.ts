@@ -18,6 +18,8 @@ const triesMax = 8
 const usesMax = 3
 /** Of `find`: look again. */
 const tryAgain = -2
+/** Words of a cache line. */
+const lineWords = 16
 /** Fewer words are copied and compared faster by a loop than by a call. */
 const manyWords = 128
 /** Larger values are checked once more before room for them is made. */
@@ -44,6 +46,8 @@ export class ObjectReader {
   private unit = 0
   private table = 0
   private generation = 0
+  /** Only so that what is loaded early is not found superfluous. */
+  touched = 0
   /** A word that nobody else looks at: see `fence`. */
   private readonly own = new Int32Array(new SharedArrayBuffer(4))
 
@@ -67,6 +71,26 @@ export class ObjectReader {
       if (result !== again) return result
     }
     return undefined
+  }
+
+  /**
+   * Begins to load what a read of this hash will need: the place of the index, and its count of uses. Waiting for
+   * memory is most of a read, and the fences below keep two reads from waiting together. Returns what is there.
+   */
+  touch(hash: number): number {
+    const { words, geometry } = this
+    const slot = homeOf(hash, this.scale)
+    this.touched = this.bytes[geometry.usesByte + slot] as number
+    return words[geometry.indexWord + slot * 2 + 1] as number
+  }
+
+  /** And the beginning of the entry that is there, most likely the one. */
+  touchEntry(unit: number): void {
+    const { words } = this
+    const at = unit * 2
+    if (at + 2 * lineWords >= words.length) return
+    this.touched =
+      (words[at] as number) + (words[at + lineWords] as number) + (words[at + 2 * lineWords] as number)
   }
 
   /** Copies the newest entry of a key, whole. `absent` where it is certain that the node holds nothing. */

@@ -8,7 +8,7 @@ const sharedBytesMax = slabBytes / 4
 
 export class ObjectCopy {
   /** Where the last copy is; the same memory as bytes and as words. */
-  bytes = Buffer.from(new ArrayBuffer(slabBytes))
+  bytes = Buffer.allocUnsafeSlow(slabBytes)
   words = new Int32Array(this.bytes.buffer)
   /** Bytes from its beginning to the entry, and of the entry. */
   start = 0
@@ -24,13 +24,13 @@ export class ObjectCopy {
   reserve(length: number): void {
     this.length = length
     if (length > sharedBytesMax) {
-      this.bytes = Buffer.from(new ArrayBuffer(length))
+      this.bytes = Buffer.allocUnsafeSlow(length)
       this.words = new Int32Array(this.bytes.buffer)
       this.start = 0
       return
     }
     if (this.used + length > slabBytes) {
-      this.slab = Buffer.from(new ArrayBuffer(slabBytes))
+      this.slab = Buffer.allocUnsafeSlow(slabBytes)
       this.slabWords = new Int32Array(this.slab.buffer)
       this.used = 0
     }
