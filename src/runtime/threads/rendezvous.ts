@@ -5,7 +5,9 @@
 // One listener a thread, for all clusters that it has open and ever had: who asks for one that is gone is told so
 // at once, and does not wait.
 
-import { MessageChannel, type MessagePort, postMessageToThread, threadId } from 'node:worker_threads'
+import type { MessagePort } from 'node:worker_threads'
+// Not by name: Node 22.0 to 22.4 lacks one of them, and would refuse to load the whole library.
+import * as workers from 'node:worker_threads'
 import { RingspunError } from '../../base/errors.js'
 import type { Millis } from '../../base/units.js'
 
@@ -29,7 +31,7 @@ const offers = new Map<string, Greet>()
 let isListening = false
 
 /** The number by which other threads reach this one. */
-export const ownThreadId: number = threadId
+export const ownThreadId: number = workers.threadId
 
 /** From now on whoever calls this name on this thread is greeted. Returns the end of it. */
 export function offer(name: string, greet: Greet): () => void {
@@ -50,10 +52,16 @@ export function offer(name: string, greet: Greet): () => void {
 
 /** Calls a name on another thread: the end of the channel to it. Refused with `closed` when nobody is there. */
 export async function call(thread: number, name: string, greeting: unknown): Promise<MessagePort> {
-  const { port1, port2 } = new MessageChannel()
+  if (typeof workers.postMessageToThread !== 'function') {
+    throw new RingspunError(
+      'handle-invalid',
+      `threads cannot find each other on Node ${process.version}: use 20.19 or 22.5`,
+    )
+  }
+  const { port1, port2 } = new workers.MessageChannel()
   try {
     const message = { mark, name, greeting, port: port2 } satisfies Call
-    await postMessageToThread(thread, message, [port2], callMsMax)
+    await workers.postMessageToThread(thread, message, [port2], callMsMax)
     return port1
   } catch (error) {
     port1.close()
