@@ -11,7 +11,9 @@ import type { StoredObject } from '../../src/versions/object.js'
 import {
   decodeObject,
   encodeObject,
+  findLatest,
   isVolatileEncoded,
+  latest,
   looksWhole,
   newerOf,
 } from '../../src/versions/object-codec.js'
@@ -281,6 +283,26 @@ function expectInvariants({ clock, siblings }: StoredObject): void {
 }
 
 describe('what can be told without decoding', () => {
+  it('findLatest finds what decoding finds, wherever the bytes lie, or leaves it to that', () => {
+    let found = 0
+    fc.assert(
+      fc.property(fc.oneof(latestObject, anyObject), keyHash, fc.nat(40), (original, hash, before) => {
+        const bytes = encodeObject(bare(original), hash)
+        const around = Buffer.concat([Buffer.alloc(before, 0xff), bytes, Buffer.alloc(9, 0xff)])
+        const isFound = findLatest(around, before, before + bytes.length)
+        const [sibling] = original.siblings
+        const isPlain = bytes[1] === 1 && sibling?.deleted === false && sibling.expires === 0
+        expect(isFound).toBe(isPlain)
+        if (!isFound) return
+        found++
+        expect(latest.encoding).toBe(sibling?.encoding)
+        expect(around.subarray(latest.start, latest.end)).toEqual(copyOf(sibling?.value as Uint8Array))
+      }),
+      { numRuns: 500 },
+    )
+    expect(found).toBeGreaterThan(20)
+  })
+
   it('newerOf names what merge would keep, or leaves it open', () => {
     let told = 0
     fc.assert(
