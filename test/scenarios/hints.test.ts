@@ -72,6 +72,25 @@ describe('two of the three primaries are down', () => {
     expect(get(world, key, { r: 2, pr: 2 })).toMatchObject({ type: 'get-failed', code: 'unavailable' })
   })
 
+  it('with pw 3 a node that is only slow is waited for, and not given up for a stand-in', () => {
+    const world = startWorld({ seed: 12, nodes: 5 })
+    const key = keyLedBy(world, 1)
+    const [first, second, third] = preference(world, key) as [NodeId, NodeId, NodeId]
+    for (const node of [second, third]) world['tellSupervisor']({ type: 'node-slow', node, silentMs: 500 })
+    world.pass(5)
+    expect(nodeOf(world, first).host?.seen().filter(({ state }) => state === 'slow')).toHaveLength(2)
+    for (let i = 0; i < 5; i++) {
+      expect(put(world, key, `v${i}`, { w: 3, pw: 3, conflicts: 'last-write-wins' })).toMatchObject({
+        type: 'put-answered',
+        stored: 3,
+      })
+    }
+    expect(valuesAtEach(world, key)).toEqual([['v4'], ['v4'], ['v4']])
+    // Without pw the healthy stand in for them.
+    mustPut(world, key, 'sloppy', { w: 3, conflicts: 'last-write-wins' })
+    expect(Object.keys(hintsOf(world)).length).toBe(2)
+  })
+
   it('reads see what the stand-ins keep, at once and from every thread', () => {
     const world = startWorld({ seed: 3, nodes: 5 })
     const key = keyLedBy(world, 1)

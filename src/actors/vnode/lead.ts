@@ -121,7 +121,7 @@ function noteOwn(
 
 /** The owner when it is healthy, else the next that can stand in, else the owner if it lives at all. */
 function holderOf(state: VnodeState, pending: PendingPut, owner: NodeId): NodeId | undefined {
-  if (isHealthy(state, owner)) return owner
+  if (isHealthy(state, owner) || (pending.tally.pw > 0 && isUp(state, owner))) return owner
   return nextStandIn(state, pending) ?? (isUp(state, owner) ? owner : undefined)
 }
 
@@ -190,12 +190,13 @@ export function stepIn(
   const isDone = (tally.stored & bit) !== 0 && (!wantsDurable || (tally.durable & bit) !== 0)
   // Somebody else was asked for this place since.
   const isReplaced = pending.places.lastIndexOf(place) !== index
+  const isHome = pending.asked[index] === state.preference[place]
+  if (isLost && isHome && (tally.home & bit) === 0) noteAway(tally, place)
   if (isDone || isReplaced) return
   pending.writers &= ~bit
   const node = nextStandIn(state, pending)
-  if (pending.asked[index] === state.preference[place] && (isLost || node !== undefined)) {
-    noteAway(tally, place)
-  }
+  // A write that must be at home still waits for who is only slow.
+  if (isHome && node !== undefined && tally.pw === 0) noteAway(tally, place)
   if (node !== undefined)
     ask(state, request, pending, place, node, wantsDurable ? pending.level : 'memory', turn)
   else if (isLost) {
