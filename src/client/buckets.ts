@@ -4,7 +4,7 @@ import { RingspunError } from '../base/errors.js'
 import type { DataDirectory } from '../storage/data-directory.js'
 import type { BucketProperties } from './api.js'
 import { checkBucketName, isBucketName } from './keys.js'
-import { type ClusterSettings, checkProperties } from './options.js'
+import { type ClusterSettings, checkBucketOptions, checkProperties } from './options.js'
 
 const file = 'buckets.json'
 
@@ -22,7 +22,14 @@ export class Buckets {
     this.settings = settings
     this.directory = directory
     if (directory === undefined) return
-    for (const [name, properties] of Object.entries(readBuckets(directory))) this.lay(name, properties)
+    for (const [name, properties] of Object.entries(readBuckets(directory))) {
+      try {
+        this.lay(name, checkBucketOptions(properties))
+      } catch (error) {
+        // Nobody gave this option now: without the file's name nobody would find it.
+        throw damaged(directory, `: bucket ${name}: ${(error as Error).message}`, error)
+      }
+    }
   }
 
   get(name: string): BucketProperties {
@@ -93,11 +100,14 @@ function readBuckets(directory: DataDirectory): Readonly<Record<string, Partial<
     !isRecord(stored) ||
     !Object.entries(stored as object).every(([name, of]) => isBucketName(name) && isRecord(of))
   ) {
-    throw new RingspunError('data-dir-invalid', `${directory.path} has a damaged ${file}`, {
-      dir: directory.path,
-    })
+    throw damaged(directory, '')
   }
   return stored as Readonly<Record<string, Partial<BucketProperties>>>
+}
+
+function damaged(directory: DataDirectory, how: string, cause?: unknown): RingspunError {
+  const { path: dir } = directory
+  return new RingspunError('data-dir-invalid', `${dir} has a damaged ${file}${how}`, { dir }, cause)
 }
 
 /** Defaults that were not chosen for this bucket bend to what was: r and w to its n, dw to its w and durability. */
