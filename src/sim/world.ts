@@ -371,7 +371,9 @@ export class World implements SimNodeWorld {
 
   peersSaw(asked: NodeId): number {
     let seen = 0
-    for (const node of this.nodes.values()) seen = Math.max(seen, node.meta?.peers[asked] ?? 0)
+    for (const node of this.nodes.values()) {
+      if (node.node !== asked) seen = Math.max(seen, node.meta?.peers[asked] ?? 0)
+    }
     return seen
   }
 

@@ -72,13 +72,33 @@ describe('two of the three primaries are down', () => {
     expect(get(world, key, { r: 2, pr: 2 })).toMatchObject({ type: 'get-failed', code: 'unavailable' })
   })
 
+  it('what is kept is counted again by the next life of who keeps it, so that the limits hold', () => {
+    const world = startWorld({ seed: 13, nodes: 5 })
+    const key = keyLedBy(world, 1)
+    const [first, , , fourth] = preference(world, key) as [NodeId, NodeId, NodeId, NodeId]
+    sendAway(world, [first])
+    for (let i = 0; i < 300; i++) mustPut(world, `many-${i}`, 'x', { w: 3, conflicts: 'last-write-wins' })
+    mustPut(world, key, 'x', { w: 3, conflicts: 'last-write-wins' })
+    world.pass(3_000)
+    const before = hintsOf(world)[`${fourth}->${first}`]
+    expect(before).toBeGreaterThan(0)
+    world.kill(fourth)
+    world.runUntil(() => nodeOf(world, fourth).host !== undefined)
+    world.pass(1_000)
+    expect(hintsOf(world)[`${fourth}->${first}`]).toBe(before)
+  })
+
   it('with pw 3 a node that is only slow is waited for, and not given up for a stand-in', () => {
     const world = startWorld({ seed: 12, nodes: 5 })
     const key = keyLedBy(world, 1)
     const [first, second, third] = preference(world, key) as [NodeId, NodeId, NodeId]
     for (const node of [second, third]) world['tellSupervisor']({ type: 'node-slow', node, silentMs: 500 })
     world.pass(5)
-    expect(nodeOf(world, first).host?.seen().filter(({ state }) => state === 'slow')).toHaveLength(2)
+    expect(
+      nodeOf(world, first)
+        .host?.seen()
+        .filter(({ state }) => state === 'slow'),
+    ).toHaveLength(2)
     for (let i = 0; i < 5; i++) {
       expect(put(world, key, `v${i}`, { w: 3, pw: 3, conflicts: 'last-write-wins' })).toMatchObject({
         type: 'put-answered',

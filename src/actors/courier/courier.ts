@@ -7,6 +7,7 @@ import type { Address } from '../../protocol/address.js'
 import type { CourierMessage, Envelope } from '../../protocol/envelope.js'
 import { hintKey } from '../../protocol/hint.js'
 import type { Actor, Turn } from '../actor.js'
+import { countPage } from './count.js'
 import { hintsDue, replicated, replicateFailed, rowsRead } from './deliver.js'
 import { fetchKept, hintsAsk, keep } from './keep.js'
 import { dropHints, dropPage, pauseHints } from './operate.js'
@@ -25,6 +26,7 @@ export const courierActor: Actor<CourierState, CourierMessage> = {
       sentByHint: new Map(),
       paused: new Set(),
       drops: new Map(),
+      counting: undefined,
       toldAt: new Map(),
       lookDue: 0,
       delivered: 0,
@@ -51,6 +53,7 @@ export const courierActor: Actor<CourierState, CourierMessage> = {
       case 'replicate-failed':
         return replicateFailed(state, envelope, message, turn)
       case 'rows-read':
+        if (countPage(state, envelope.request, message, turn)) return
         if (state.ring !== undefined && dropPage(state, state.ring, envelope.request, message, turn)) return
         return rowsRead(state, envelope, message, turn)
       case 'hints-due':

@@ -57,6 +57,8 @@ export interface CourierState {
   readonly paused: Set<NodeId>
   /** Owners whose hints are given up, and the page that was asked for. */
   readonly drops: Map<NodeId, RequestId>
+  /** What an earlier life has left is being counted (count.ts): for whom, and the page that was asked for. */
+  counting: { readonly owner: NodeId; readonly request: RequestId } | undefined
   /** When the menders were last told that this node lacks something. */
   readonly toldAt: Map<NodeId, Millis>
   /** When it looks next, 0 for not at all. */

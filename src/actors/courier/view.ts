@@ -4,6 +4,7 @@
 import { limits } from '../../base/limits.js'
 import type { NodesChanged, RingChanged } from '../../protocol/life.js'
 import type { Turn } from '../actor.js'
+import { countNext } from './count.js'
 import { look, lookSoon } from './deliver.js'
 import { type CourierState, owedTo } from './state.js'
 
@@ -13,6 +14,7 @@ export function ringChanged(state: CourierState, message: RingChanged, turn: Tur
     for (let node = 1; node <= limits.nodesMax; node++) {
       if (node !== state.self.node) owedTo(state, node, turn.now)
     }
+    countNext(state, turn)
   }
   state.ring = message.ring
   look(state, turn)

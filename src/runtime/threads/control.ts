@@ -41,6 +41,8 @@ export interface NodeControl {
   stall(ms: Millis): Promise<void>
   /** For tests: throws where nobody catches. */
   crash(): Promise<void>
+  /** The heap is filled until there is no room: the thread ends. For tests. */
+  exhaust(): Promise<void>
 }
 
 interface ErrorWire {

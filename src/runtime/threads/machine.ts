@@ -24,6 +24,8 @@ import { addNode, type SharedState, type Wire, wireBetween } from './shared.js'
 /** The longest that opening a store may take: RocksDB replays its log at about 2 microseconds a record. */
 const openMsMax: Millis = 120_000
 const drainMsMax: Millis = 60_000
+/** Of a node's thread. */
+const heapMiBMax = 1_024
 
 export interface MachineOptions {
   /** As it is when a life begins. */
@@ -142,7 +144,8 @@ export class Machine {
       concurrentTasksPerWorker: 1,
       atomics: 'disabled',
       // What a turn makes is dead after it: a large nursery means that the collector seldom finds it alive.
-      resourceLimits: { maxYoungGenerationSizeMb: 64 },
+      // Objects are not in the heap: a node that needs this much has lost its way, and its end frees it.
+      resourceLimits: { maxYoungGenerationSizeMb: 64, maxOldGenerationSizeMb: heapMiBMax },
     })
     // Piscina reports here what no task can be blamed for; the exit of the thread says the rest.
     pool.on('error', () => {})

@@ -106,6 +106,12 @@ class NodeThread {
         // After the answer, so that the caller need not wait for the stall.
         setImmediate(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms))
       },
+      exhaust: async () => {
+        setImmediate(() => {
+          const hoard: number[][] = []
+          for (;;) hoard.push(Array.from({ length: 1_000_000 }, (_, index) => index + hoard.length))
+        })
+      },
       crash: async () => {
         setImmediate(() => {
           throw new Error('crashed on purpose')
