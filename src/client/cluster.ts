@@ -165,6 +165,10 @@ export class LocalCluster implements ClusterApi {
         this.tellSupervisor({ type: 'node-slow', node, silentMs })
       },
       brisk: (node) => this.tellSupervisor({ type: 'node-brisk', node }),
+      hintsLost: (node, count) => {
+        const text = `node ${node} could not keep ${count} writes for nodes that are away: comparing replicas mends them`
+        settings.log('warn', text)
+      },
     }
     const options = {
       ring: () => this.ring,

@@ -131,8 +131,14 @@ describe('replicas on threads', () => {
 })
 
 describe('hints, for an operator', () => {
-  async function withHints(): Promise<{ cluster: LocalCluster; kept: number }> {
-    const cluster = await openCluster({ ...quick, nodes: 4, dir: temporary() })
+  async function withHints(): Promise<{ cluster: LocalCluster; kept: number; lines: string[] }> {
+    const lines: string[] = []
+    const cluster = await openCluster({
+      ...quick,
+      nodes: 4,
+      dir: temporary(),
+      log: (_level, text) => void lines.push(text),
+    })
     await cluster.admin.pauseHints(2)
     await cluster.faults.stall(2, 3_000)
     await until('this thread was told that it is slow', () =>
@@ -144,7 +150,7 @@ describe('hints, for an operator', () => {
     const count = async () => (await cluster.admin.hints()).reduce((sum, report) => sum + report.count, 0)
     const kept = await count()
     await until('it is back', () => isWhole(cluster))
-    return { cluster, kept }
+    return { lines, cluster, kept }
   }
 
   test('can be seen, held back, and let go', async () => {
@@ -165,10 +171,13 @@ describe('hints, for an operator', () => {
   })
 
   test('can be given up, and comparing replicas brings back what was in them', async () => {
-    const { cluster } = await withHints()
+    const { cluster, lines } = await withHints()
     await cluster.admin.dropHints(2)
     await until('they are gone', () => cluster.status().nodes.every(({ hints }) => hints === 0))
     expect(cluster.status().nodes.some(({ hintsLost }) => hintsLost > 0)).toBe(true)
+    await until('it is said aloud', () =>
+      lines.some((line) => line.includes('writes for nodes that are away')),
+    )
     await cluster.admin.repair()
     expect(await cluster.verify()).toMatchObject({ equal: true })
   })

@@ -24,6 +24,8 @@ import { addNode, type SharedState, type Wire, wireBetween } from './shared.js'
 /** The longest that opening a store may take: RocksDB replays its log at about 2 microseconds a record. */
 const openMsMax: Millis = 120_000
 const drainMsMax: Millis = 60_000
+/** The same is not said more often. */
+const hintsTellMs: Millis = 10_000
 /** Of a node's thread. */
 const heapMiBMax = 1_024
 
@@ -54,6 +56,8 @@ export interface MachineEvents {
   readonly exited: (node: NodeId, generation: number, error: Error | undefined) => void
   readonly slow: (node: NodeId, silentMs: Millis) => void
   readonly brisk: (node: NodeId) => void
+  /** Hints of so many writes were refused, damaged or given up by this node in this life. */
+  readonly hintsLost: (node: NodeId, count: number) => void
 }
 
 interface Life {
@@ -81,6 +85,9 @@ export class Machine {
   private readonly wiped = new Set<NodeId>()
   /** Nodes that were added while this process ran. */
   private readonly joined = new Set<NodeId>()
+  /** Hints that a node has lost in this life, as far as anybody was told, and when. */
+  private readonly hintsLost = new Map<NodeId, number>()
+  private readonly hintsToldAt = new Map<NodeId, Millis>()
   private closing = false
 
   constructor(shared: SharedState, options: MachineOptions, events: MachineEvents) {
@@ -330,10 +337,23 @@ export class Machine {
     await Promise.all([...this.lives.values()].map((life) => life.pool.destroy()))
   }
 
+  /** Says aloud that writes for a node that is away were not kept: until replicas are compared they are one copy short. */
+  private watchHints(node: NodeId): void {
+    const lost = this.status.counter(node, 'hintsLost')
+    const known = this.hintsLost.get(node) ?? 0
+    const isDue = now() > (this.hintsToldAt.get(node) ?? 0) + hintsTellMs
+    if (lost < known) this.hintsLost.set(node, lost)
+    if (lost <= known || !isDue) return
+    this.hintsLost.set(node, lost)
+    this.hintsToldAt.set(node, now())
+    this.events.hintsLost(node, lost)
+  }
+
   private watchHearts(): void {
     const at = now()
     for (const [node, life] of this.lives) {
       if (!life.begun || life.ending) continue
+      this.watchHints(node)
       const silentMs = at - this.status.lastBeat(node)
       if (silentMs > slowMs && !this.slow.has(node)) {
         this.slow.add(node)
