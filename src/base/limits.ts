@@ -57,8 +57,9 @@ export const limits = {
   hintsInFlightMax: 128,
   /** The longest that a copy of an object may be on its way from one store to another: later it is refused. */
   travelMsMax: 60_000 as Millis,
-  /** How long what is dead is kept unless configured otherwise (setting `reapAfterMs`), and at most. */
+  /** How long what is dead is kept unless configured otherwise (setting `reapAfterMs`). */
   reapAfterMsDefault: 600_000 as Millis,
+  /** The most that `reapAfterMs` can be set to. */
   reapAfterMsMax: 31_536_000_000 as Millis,
   /** Dead objects that one node has on their way to be forgotten. */
   reapsMax: 65_536,
