@@ -25,6 +25,25 @@ export interface Actor<State, M extends Message> {
 /** A stored copy that failed its checksum or could not be read: not the same as an absent one. */
 export const unreadable = Symbol('unreadable')
 
+/** Marked places where an actor may do what is rare: everything stays right when it does. */
+export type RareBranch =
+  /** A put is refused as if the node held too much unflushed. */
+  | 'put-overloaded'
+  /** A copy is refused as if the node held too much unflushed. */
+  | 'copy-overloaded'
+  /** A courier has no room for a hint that nobody needs. */
+  | 'hint-refused'
+  /** A courier delivers one hint at a time. */
+  | 'hint-alone'
+  /** A page of repair or handoff has one row. */
+  | 'page-of-one'
+  /** A replica says that it cannot read what it holds. */
+  | 'fetch-unreadable'
+  /** A vote to forget what is dead is put off. */
+  | 'reap-later'
+  /** A transfer is told that it has failed, when it has not. */
+  | 'transfer-again'
+
 export interface Turn {
   /** One instant for the whole turn, by a clock that only goes forward: for deadlines and timers. */
   readonly now: Millis
@@ -32,6 +51,8 @@ export interface Turn {
   readonly wall: Millis
   /** A number in [0, 1). */
   random(): number
+  /** Always false but in the simulated world, which takes a rare branch now and then although nothing calls for it. */
+  rarely(branch: RareBranch): boolean
   /** Leaves after the commit of this turn. */
   send<K extends Kind>(to: Address<K>, message: Protocol[K], request?: RequestId, deadline?: Millis): void
   /**

@@ -1,7 +1,7 @@
 // What a host is given by whoever runs it, a worker thread or the simulated world: time, randomness, the
 // way to other threads, memory and store. Nothing in runtime/ reaches for any of these by itself.
 
-import type { CatchUp } from '../actors/actor.js'
+import type { CatchUp, RareBranch } from '../actors/actor.js'
 import type { GossipOptions } from '../actors/gossip/state.js'
 import type { Random } from '../base/random.js'
 import type { Incarnation, Key, Millis, NodeId } from '../base/units.js'
@@ -106,6 +106,8 @@ export interface HostPorts {
   readonly serving?: ServingNotes
   /** Set when membership is told from node to node; left out where the nodes are given once for all. */
   readonly gossip?: GossipOptions
+  /** Set in the simulated world alone: makes branches likely that are rare. */
+  readonly rarely?: (branch: RareBranch) => boolean
   /** The history of membership says more than it did; what is done here is kept when this returns. */
   readonly membershipHeard?: (history: History) => void
 }

@@ -2,7 +2,7 @@
 // host runs it. What an actor sends is noted here and leaves after its writes are in the node's buffer
 // ('memory'), or with the batch that makes them durable (journal).
 
-import type { LeafSums, ListWanted, RowsWanted, Turn } from '../actors/actor.js'
+import type { LeafSums, ListWanted, RareBranch, RowsWanted, Turn } from '../actors/actor.js'
 import { unreadable } from '../actors/actor.js'
 import { Malformed } from '../base/bytes.js'
 import { limits } from '../base/limits.js'
@@ -95,6 +95,10 @@ export class HostTurn implements Turn {
 
   get mergedBytesMax(): number {
     return 2 * this.objectBytesMax - mergedMarginBytes
+  }
+
+  rarely(branch: RareBranch): boolean {
+    return this.ports.rarely?.(branch) ?? false
   }
 
   random(): number {

@@ -14,6 +14,12 @@ export interface SimRequest {
   readonly message: GatewayMessage
   answer: ClientMessage | undefined
   answeredAt: Millis | undefined
+  /** When an answer is due at the latest. */
+  readonly deadline: Millis
+  /** The process died with whoever asked: nobody will ever know. */
+  forgotten: boolean
+  /** Told once, when there is an answer. */
+  heard: ((answer: ClientMessage) => void) | undefined
 }
 
 export interface SimWrite {
@@ -119,13 +125,22 @@ export class SimClient {
     timeoutMs: Millis = 5_000,
     via: NodeId = supervisorThread,
   ): SimRequest {
-    const request: SimRequest = { id: ++this.last, message, answer: undefined, answeredAt: undefined }
+    const deadline = this.now() + timeoutMs
+    const request: SimRequest = {
+      id: ++this.last,
+      message,
+      answer: undefined,
+      answeredAt: undefined,
+      deadline,
+      forgotten: false,
+      heard: undefined,
+    }
     this.open.set(request.id, request)
     const envelope: Envelope = {
       to: singleAddress('gateway', via),
       from: singleAddress('client', supervisorThread),
       request: request.id,
-      deadline: this.now() + timeoutMs,
+      deadline,
       message,
     }
     if (via === supervisorThread) this.deliver(envelope)
@@ -139,6 +154,13 @@ export class SimClient {
     this.open.delete(envelope.request)
     request.answer = envelope.message as ClientMessage
     request.answeredAt = this.now()
+    request.heard?.(request.answer)
+  }
+
+  /** What is open will never be answered. */
+  forget(): void {
+    for (const request of this.open.values()) request.forgotten = true
+    this.open.clear()
   }
 }
 

@@ -13,6 +13,9 @@ export interface NetworkOptions {
   /** Delays are drawn between these. */
   readonly delayMsMin: Millis
   readonly delayMsMax: Millis
+  /** Chance that one takes far longer: most of those a little, some of them as long as `tailMsMax`. */
+  readonly tail: number
+  readonly tailMsMax: Millis
   /** Chance that an envelope is lost, between nodes. 0 on threads. */
   readonly loss: number
   /** Chance that an envelope arrives twice. 0 on threads. */
@@ -26,6 +29,8 @@ export interface NetworkOptions {
 export const threadNetwork: NetworkOptions = {
   delayMsMin: 0.005,
   delayMsMax: 0.1,
+  tail: 0,
+  tailMsMax: 0,
   loss: 0,
   duplication: 0,
   reordering: false,
@@ -40,14 +45,18 @@ export interface Delivery {
 }
 
 export class Network {
-  private readonly options: NetworkOptions
+  /** Changed while the world runs: faults come and go. */
+  options: NetworkOptions
   private readonly seed: number
   private readonly schedule: (delay: Millis, run: () => void) => void
   private readonly deliver: (delivery: Delivery) => void
   private readonly now: () => Millis
   private readonly streams = new Map<number, Random>()
   private readonly lastArrival = new Map<number, Millis>()
-  private readonly cut = new Set<number>()
+  /** How many faults cut a link at present. */
+  private readonly cut = new Map<number, number>()
+  /** Links on which nothing arrives before an instant. */
+  private readonly clogged = new Map<number, Millis>()
   private readonly writer = new Writer()
 
   constructor(
@@ -66,7 +75,22 @@ export class Network {
 
   /** Envelopes from one to the other are lost from now on; the other direction is another matter. */
   cutLink(from: NodeId, to: NodeId): void {
-    this.cut.add(pair(from, to))
+    const link = pair(from, to)
+    this.cut.set(link, (this.cut.get(link) ?? 0) + 1)
+  }
+
+  /** Ends what `cutLink` began; a link that was cut twice needs it twice. */
+  mendLink(from: NodeId, to: NodeId): void {
+    const link = pair(from, to)
+    const left = (this.cut.get(link) ?? 0) - 1
+    if (left > 0) this.cut.set(link, left)
+    else this.cut.delete(link)
+  }
+
+  /** Holds back whatever goes from one to the other, for so long; it comes in order, and all at once. */
+  clog(from: NodeId, to: NodeId, ms: Millis): void {
+    const link = pair(from, to)
+    this.clogged.set(link, Math.max(this.now() + ms, this.clogged.get(link) ?? 0))
   }
 
   isCut(from: NodeId, to: NodeId): boolean {
@@ -75,6 +99,7 @@ export class Network {
 
   healAll(): void {
     this.cut.clear()
+    this.clogged.clear()
   }
 
   send(delivery: Delivery): void {
@@ -85,17 +110,21 @@ export class Network {
     // Drawn in the same order whatever happens, so that switching one fault does not move the others.
     const lost = random() < loss
     const twice = random() < duplication
-    // The supervisor's word is not lost: on threads it comes by shared memory as well.
+    // The supervisor's word is not lost: on threads it comes by shared memory as well. Nor does a put come twice:
+    // that is two writes of one client, as with a client that tries again.
     const { type } = envelope.message
+    const isPut = type === 'put'
     const isNews = type === 'nodes-changed' || (type === 'ring-changed' && !this.options.losesRings)
-    const times = isNews ? 1 : this.cut.has(link) || lost ? 0 : twice ? 2 : 1
+    const times = isNews ? 1 : this.cut.has(link) || lost ? 0 : twice && !isPut ? 2 : 1
     for (let i = 0; i < times; i++) this.carry(delivery, link, random)
   }
 
   private carry(delivery: Delivery, link: number, random: Random): void {
-    const { delayMsMin, delayMsMax, reordering } = this.options
+    const { delayMsMin, delayMsMax, tail, tailMsMax, reordering } = this.options
     const now = this.now()
     let arrival = now + delayMsMin + random() * (delayMsMax - delayMsMin)
+    if (tail > 0 && random() < tail) arrival += tailMsMax * random() ** 4
+    arrival = Math.max(arrival, this.clogged.get(link) ?? 0)
     if (!reordering) arrival = Math.max(arrival, this.lastArrival.get(link) ?? 0)
     this.lastArrival.set(link, arrival)
     this.writer.reset()

@@ -1,6 +1,7 @@
 // A node of the simulated world: the real host and actors, the real object buffer and recovery, on a disk
 // that forgets as disks do. Its memory outlives the node (a thread's death) but not the process.
 
+import type { RareBranch } from '../actors/actor.js'
 import { seededRandom } from '../base/random.js'
 import type { Incarnation, Key, Millis, NodeId } from '../base/units.js'
 import { emptyHistory, type History } from '../membership/history.js'
@@ -37,6 +38,7 @@ export interface SimNodeWorld {
   readonly gossipEveryMs: Millis
   readonly mendEveryMs: Millis
   readonly reapAfterMs: Millis
+  readonly rarely: ((branch: RareBranch) => boolean) | undefined
   now(): Millis
   wall(): Millis
   schedule(delay: Millis, run: () => void): void
@@ -200,6 +202,7 @@ export class SimNode {
       ...(world.gossipEveryMs > 0 && world.members.gossip(this.node, this.history)),
       travelMsMax: travelMsOf(world.reapAfterMs),
       reapAfterMs: world.reapAfterMs,
+      ...(world.rarely && { rarely: world.rarely }),
       life: {
         incarnation,
         stampFloor,
@@ -238,12 +241,12 @@ export class SimNode {
   }
 
   /** The process dies (or the power goes): memory is lost, the disk keeps what it has promised. */
-  loseMemory(kind: 'process' | 'power'): void {
+  loseMemory(kind: 'process' | 'power', keep = 0): void {
     this.closed = true
     this.host = undefined
     this.memory = undefined
     this.wasComplete = undefined
-    this.disk = this.disk.crash(kind)
+    this.disk = this.disk.crash(kind, keep)
   }
 
   /** Somebody empties the directory. */

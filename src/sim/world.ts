@@ -1,9 +1,9 @@
-// The simulated world, first version: the real actors, hosts, buffers and recovery on one thread, with a
-// clock, a network and disks that are drawn from one seed. Two runs of a seed are the same, event for event.
+// The simulated world: the real actors, hosts, buffers and recovery on one thread, with a clock, a network and
+// disks that are drawn from one seed. Two runs of a seed are the same, event for event.
 // It has the machine's part (beginning and ending nodes) and a client; what happens is in the transcript.
 
+import type { RareBranch } from '../actors/actor.js'
 import type { TransferState } from '../actors/claimant/state.js'
-import { Heap } from '../base/heap.js'
 import { seededRandom } from '../base/random.js'
 import type { Millis, NodeId } from '../base/units.js'
 import { singleAddress, supervisorThread } from '../protocol/address.js'
@@ -17,34 +17,12 @@ import { SharedReads } from '../runtime/shared-reads.js'
 import type { Store } from '../storage/store.js'
 import { SimClient } from './client.js'
 import { SimMembership } from './membership.js'
-import { type Delivery, Network, type NetworkOptions, threadNetwork } from './network.js'
+import { type Delivery, Network, threadNetwork } from './network.js'
 import { SimNode, type SimNodeWorld } from './node.js'
-import { describeEnvelope, Transcript } from './transcript.js'
-
-export interface WorldOptions {
-  readonly seed: number
-  readonly nodes: number
-  readonly n?: number
-  readonly partitions?: number
-  readonly memoryBytes?: number
-  readonly network?: Partial<NetworkOptions>
-  /** Pause of a node between two comparisons of replicas; none unless asked for. */
-  readonly mendEveryMs?: Millis
-  /** How long what is dead is kept at least, before it is forgotten; for ever unless asked for. */
-  readonly reapAfterMs?: Millis
-  /** How often a node speaks with another about membership and ring; never unless asked for. */
-  readonly gossipEveryMs?: Millis
-  /** A planted bug: nodes keep their incarnation over restarts. */
-  readonly sameIncarnation?: boolean
-  /** Lets a test put a faulty store before a node's disk. */
-  readonly wrapStore?: (node: NodeId, store: Store) => Store
-}
-
-interface Event {
-  readonly at: Millis
-  readonly order: number
-  readonly run: () => void
-}
+import { noticeMs, Threads } from './threads.js'
+import { Timeline } from './timeline.js'
+import { Transcript } from './transcript.js'
+import type { WorldOptions } from './world-options.js'
 
 /** The instant at which every world begins, by its wall clock. */
 const beginning: Millis = 1_700_000_000_000
@@ -52,8 +30,6 @@ const beginning: Millis = 1_700_000_000_000
 const spawnMs: Millis = 5
 /** What keeping a ring takes. */
 const keepMs: Millis = 2
-/** From a message's arrival to the turn that takes it. */
-const wakeMs: Millis = 0.002
 
 export class World implements SimNodeWorld {
   readonly seed: number
@@ -64,23 +40,29 @@ export class World implements SimNodeWorld {
   readonly mendEveryMs: Millis
   readonly reapAfterMs: Millis
   readonly gossipEveryMs: Millis
-  readonly transcript = new Transcript()
+  readonly transcript: Transcript
+  readonly rarely: ((branch: RareBranch) => boolean) | undefined
   readonly network: Network
   readonly nodes = new Map<NodeId, SimNode>()
   readonly client: SimClient
   /** What may be read of each node without asking it, and whoever reads so. */
   readonly serving: ServingTable
-  readonly shared: SharedReads
+  shared: SharedReads
   readonly members: SimMembership
   /** Added to the wall clock: tests move it. */
   wallOffset: Millis = 0
+  /** Seconds that the wall clock gains in one second of the true clock. */
+  wallDrift = 0
+  /** Looks at every envelope that arrives. */
+  watch: ((envelope: Envelope) => void) | undefined
+  readonly threads: Threads
+  private readonly timeline = new Timeline()
+  /** Nodes whose mailboxes are full, and until when. */
+  private readonly jammed = new Map<NodeId, Millis>()
+  /** Lives of the process: a node that was to begin in an earlier one does not. */
+  private processLife = 0
   private readonly wrap: (node: NodeId, store: Store) => Store
-  private readonly events = new Heap<Event>((a, b) => a.at < b.at || (a.at === b.at && a.order < b.order))
-  private readonly awake = new Set<NodeId>()
-  private readonly timerAt = new Map<NodeId, Millis>()
-  private readonly host: Host
-  private clock: Millis = 0
-  private order = 0
+  private host: Host
 
   constructor(options: WorldOptions) {
     this.seed = options.seed
@@ -90,6 +72,9 @@ export class World implements SimNodeWorld {
     this.mendEveryMs = options.mendEveryMs ?? 0
     this.reapAfterMs = options.reapAfterMs ?? 0
     this.gossipEveryMs = options.gossipEveryMs ?? 0
+    this.rarely = options.rarely
+    this.transcript = new Transcript(options.transcript ?? 'lines')
+    this.threads = new Threads(this.timeline, (thread) => this.hostOf(thread))
     this.wrap = options.wrapStore ?? ((_node, store) => store)
     const nodes = Array.from({ length: options.nodes }, (_, index) => index + 1)
     this.ring = createRing({
@@ -108,45 +93,54 @@ export class World implements SimNodeWorld {
     this.network = new Network(
       network,
       options.seed,
-      () => this.clock,
+      () => this.timeline.now,
       schedule,
       (delivery) => this.arrive(delivery),
     )
     this.client = new SimClient(
       this.ring,
       (envelope) => this.deliverHere(envelope),
-      () => this.clock,
+      () => this.timeline.now,
     )
     this.client.sendTo = (envelope) => void this.postFrom(supervisorThread, 1, envelope)
     this.members = new SimMembership(this, nodes)
     this.host = new Host(this.ports(), { supervisor: true })
-    this.shared = new SharedReads(this.host.gateway, {
+    this.shared = this.sharedReads()
+    this.tellRing()
+    for (const node of nodes) this.nodes.set(node, new SimNode(this, node))
+  }
+
+  private sharedReads(): SharedReads {
+    return new SharedReads(this.host.gateway, {
       serving: this.serving,
       status: { isFenced: (node, generation) => this.isFenced(node, generation) },
       memoryOf: (node) => this.nodes.get(node)?.memory,
       isCut: (node) =>
         this.network.isCut(supervisorThread, node) || this.network.isCut(node, supervisorThread),
     })
+  }
+
+  private tellRing(): void {
     const self = singleAddress('host', supervisorThread)
     const ringChanged = { type: 'ring-changed', ring: this.ring } as const
     this.host.receive({ to: self, from: self, request: 0, deadline: 0, message: ringChanged })
-    for (const node of nodes) this.nodes.set(node, new SimNode(this, node))
   }
 
   private ports(): HostPorts {
     return {
       thread: supervisorThread,
-      now: () => this.clock,
+      now: () => this.timeline.now,
       wall: () => this.wall(),
       random: seededRandom(this.seed, 499),
       post: (envelope) => this.postFrom(supervisorThread, 1, envelope),
       outside: (envelope) => this.outside(envelope),
-      wake: () => this.wakeThread(supervisorThread),
+      wake: () => this.threads.wake(supervisorThread),
       fatal: () => {},
       mendEveryMs: 0,
       travelMsMax: travelMsOf(this.reapAfterMs),
       reapAfterMs: 0,
       ...(this.gossipEveryMs > 0 && this.members.gossip(supervisorThread)),
+      ...(this.rarely && { rarely: this.rarely }),
       life: { incarnation: 0, stampFloor: 0, catchUp: undefined, volatile: [] },
       storage: undefined,
       heard: () => {},
@@ -160,33 +154,27 @@ export class World implements SimNodeWorld {
   }
 
   now(): Millis {
-    return this.clock
+    return this.timeline.now
   }
 
   wall(): Millis {
-    return beginning + this.wallOffset + this.clock
+    return beginning + this.wallOffset + this.timeline.now * (1 + this.wallDrift)
   }
 
   schedule(delay: Millis, run: () => void): void {
-    this.events.push({ at: this.clock + Math.max(0, delay), order: this.order++, run })
+    this.timeline.schedule(delay, run)
+  }
+
+  /** How many events have happened. */
+  get happened(): number {
+    return this.timeline.happened
   }
 
   // -- time ---------------------------------------------------------------------------------------------
 
   /** Lets events happen until `done`, or until `msMax` of virtual time have passed; answers whether it was done. */
   runUntil(done: () => boolean, msMax: Millis = 60_000): boolean {
-    const end = this.clock + msMax
-    while (!done()) {
-      const event = this.events.peek()
-      if (event === undefined || event.at > end) {
-        this.clock = end
-        return done()
-      }
-      this.events.pop()
-      this.clock = Math.max(this.clock, event.at)
-      event.run()
-    }
-    return true
+    return this.timeline.runUntil(done, msMax)
   }
 
   /** Lets this much virtual time pass. */
@@ -212,7 +200,9 @@ export class World implements SimNodeWorld {
   private spawn(node: NodeId): void {
     const life = this.nodes.get(node) as SimNode
     const generation = life.generation + 1
+    const { processLife } = this
     this.schedule(spawnMs, () => {
+      if (life.alive || processLife !== this.processLife) return
       life.begin(generation, () => {
         this.note(`node ${node} is up: ${life.verdict?.reason}`)
         this.tellSupervisor({ type: 'node-ready', node, generation })
@@ -224,6 +214,7 @@ export class World implements SimNodeWorld {
     const { generation } = node
     this.note(`node ${node.node} died: ${reason}`)
     node.die()
+    this.threads.resume(node.node)
     this.tellSupervisor({ type: 'node-exited', node: node.node, generation, reason, failure: true })
   }
 
@@ -233,19 +224,54 @@ export class World implements SimNodeWorld {
   }
 
   /** The whole process dies: all memory is gone. Call `start` to begin again. */
-  crash(kind: 'process' | 'power'): void {
+  crash(kind: 'process' | 'power', keep = 0): void {
     this.note(`the ${kind} fails`)
+    this.processLife++
     this.serving.doubt([...this.nodes.keys()])
     for (const node of this.nodes.values()) {
       const { generation } = node
-      node.loseMemory(kind)
+      node.loseMemory(kind, keep)
       const gone = { type: 'node-exited', node: node.node, generation, reason: kind, failure: false } as const
       this.tellSupervisor(gone)
     }
     this.pass(10)
   }
 
-  private tellSupervisor(message: SupervisorMessage): void {
+  /**
+   * The whole process dies, with whoever asked and whoever supervised, and begins again. `keep`: what part of that
+   * which was not fsynced had reached the disk by itself when the power went (0 to 1).
+   */
+  crashAndRestart(kind: 'process' | 'power', keep: number): void {
+    this.note(`the ${kind} fails`)
+    this.processLife++
+    this.serving.doubt([...this.nodes.keys()])
+    for (const node of this.nodes.values()) node.loseMemory(kind, keep)
+    this.threads.clear()
+    this.jammed.clear()
+    this.client.forget()
+    this.host = new Host(this.ports(), { supervisor: true })
+    this.shared = this.sharedReads()
+    this.tellRing()
+    this.threads.wake(supervisorThread)
+    for (const node of this.nodes.values()) this.spawn(node.node)
+  }
+
+  /** The thread of a node stands still for so long; after a while that is noticed. */
+  pause(node: NodeId, ms: Millis): void {
+    const life = this.nodes.get(node)
+    const generation = life?.generation
+    this.threads.pause(node, ms, (event) => {
+      if (life?.alive !== true || life.generation !== generation) return
+      this.tellSupervisor({ type: event, node, silentMs: noticeMs })
+    })
+  }
+
+  /** Nothing fits into the mailboxes of a node for so long. */
+  jam(node: NodeId, ms: Millis): void {
+    this.jammed.set(node, this.now() + ms)
+  }
+
+  tellSupervisor(message: SupervisorMessage): void {
     const to = singleAddress('supervisor', supervisorThread)
     const from = singleAddress('machine', supervisorThread)
     this.deliverHere({ to, from, request: 0, deadline: 0, message })
@@ -261,6 +287,7 @@ export class World implements SimNodeWorld {
     const to = envelope.to.node
     const node = this.nodes.get(to)
     if (to !== supervisorThread && (node === undefined || !node.alive)) return 'dead'
+    if (this.jammed.size > 0 && (this.jammed.get(to) ?? 0) > this.now()) return 'full'
     this.network.send({ envelope, from, fromGeneration, toGeneration: node?.generation ?? 1 })
     return 'sent'
   }
@@ -273,7 +300,8 @@ export class World implements SimNodeWorld {
     const receiver = this.nodes.get(envelope.to.node)
     if (receiver !== undefined && (receiver.generation !== toGeneration || receiver.host === undefined))
       return
-    this.note(describeEnvelope(envelope))
+    this.transcript.envelope(this.now(), envelope)
+    this.watch?.(envelope)
     if (receiver === undefined) this.deliverHere(envelope)
     else {
       receiver.host?.receive(envelope)
@@ -283,13 +311,13 @@ export class World implements SimNodeWorld {
 
   private deliverHere(envelope: Envelope): void {
     this.host.receive(envelope)
-    this.wakeThread(supervisorThread)
+    this.threads.wake(supervisorThread)
   }
 
   private outside(envelope: Envelope): void {
     const { message } = envelope
     if (envelope.to.kind === 'client') {
-      this.note(describeEnvelope(envelope))
+      this.transcript.envelope(this.now(), envelope)
       this.client.answer(envelope)
     } else if (message.type === 'spawn') this.spawn(message.node)
     else if (message.type === 'keep-ring') {
@@ -333,32 +361,11 @@ export class World implements SimNodeWorld {
   }
 
   wake(node: SimNode): void {
-    this.wakeThread(node.node)
-  }
-
-  private wakeThread(thread: NodeId): void {
-    if (this.awake.has(thread)) return
-    this.awake.add(thread)
-    this.schedule(wakeMs, () => this.step(thread))
+    this.threads.wake(node.node)
   }
 
   private hostOf(thread: NodeId): Host | undefined {
     return thread === supervisorThread ? this.host : this.nodes.get(thread)?.host
-  }
-
-  private step(thread: NodeId): void {
-    this.awake.delete(thread)
-    const host = this.hostOf(thread)
-    if (host === undefined) return
-    host.step()
-    if (host.hasWork()) return this.wakeThread(thread)
-    const due = host.nextDue()
-    if (due === undefined || (this.timerAt.get(thread) ?? Number.POSITIVE_INFINITY) <= due) return
-    this.timerAt.set(thread, due)
-    this.schedule(due - this.clock, () => {
-      this.timerAt.delete(thread)
-      this.wakeThread(thread)
-    })
   }
 
   // -- what nodes ask -----------------------------------------------------------------------------------
@@ -381,7 +388,7 @@ export class World implements SimNodeWorld {
     return this.wrap(node, store)
   }
 
-  private note(line: string): void {
-    this.transcript.note(this.clock, line)
+  note(line: string): void {
+    this.transcript.note(this.now(), line)
   }
 }

@@ -5,7 +5,7 @@
 import { describe, expect, it } from 'vitest'
 import { seededRandom } from '../../src/base/random.js'
 import { setNetwork, startWorld } from '../sim/helpers.js'
-import { sparePuts, Workload } from '../sim/workload.js'
+import { Workload } from '../sim/workload.js'
 
 const seeds = Array.from({ length: 60 }, (_, index) => index + 1)
 
@@ -16,7 +16,6 @@ describe('causality is exact', () => {
       const random = seededRandom(seed, 3)
       const world = startWorld({ seed, nodes: 4 })
       setNetwork(world, { duplication: random() * 0.5, reordering: true, delayMsMax: 1 + random() * 10 })
-      sparePuts(world)
       const workload = new Workload(world, {
         steps: 80,
         keys: 3,
@@ -44,7 +43,6 @@ describe('causality is exact', () => {
         reordering: seed % 2 === 0,
         delayMsMax: 1 + random() * 5,
       })
-      sparePuts(world)
       const workload = new Workload(world, {
         steps: 60,
         keys: 3,

@@ -86,9 +86,9 @@ describe('timers', () => {
     expect(hintsOf(world)).toEqual({ [`${fourth}->${second}`]: 1 })
     // Somebody else is slow now and then, for twenty minutes.
     for (let i = 0; i < 200; i++) {
-      world['tellSupervisor']({ type: 'node-slow', node: other, silentMs: 300 })
+      world.tellSupervisor({ type: 'node-slow', node: other, silentMs: 300 })
       world.pass(300)
-      world['tellSupervisor']({ type: 'node-brisk', node: other })
+      world.tellSupervisor({ type: 'node-brisk', node: other })
       world.pass(300)
     }
     world.pass(1_000)

@@ -10,8 +10,8 @@ describe('dw 2 of three nodes', () => {
     const world = startWorld({ seed: 1, nodes: 3 })
     const key = keyLedBy(world, 1)
     const [, second] = preference(world, key) as [NodeId, NodeId, NodeId]
-    world['awake'].add(second)
-    world['tellSupervisor']({ type: 'node-slow', node: second, silentMs: 300 })
+    world.threads.awake.add(second)
+    world.tellSupervisor({ type: 'node-slow', node: second, silentMs: 300 })
     world.pass(10)
     expect(put(world, key, 'v', { w: 2, dw: 2 })).toMatchObject({ type: 'put-answered', durable: 2 })
   })

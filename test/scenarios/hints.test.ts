@@ -92,7 +92,7 @@ describe('two of the three primaries are down', () => {
     const world = startWorld({ seed: 12, nodes: 5 })
     const key = keyLedBy(world, 1)
     const [first, second, third] = preference(world, key) as [NodeId, NodeId, NodeId]
-    for (const node of [second, third]) world['tellSupervisor']({ type: 'node-slow', node, silentMs: 500 })
+    for (const node of [second, third]) world.tellSupervisor({ type: 'node-slow', node, silentMs: 500 })
     world.pass(5)
     expect(
       nodeOf(world, first)

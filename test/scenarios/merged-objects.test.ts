@@ -26,7 +26,7 @@ describe('two clients put at once, 64 KB each', () => {
   it('and a node that loses its disk becomes whole again', () => {
     const { world, third } = together(1)
     nodeOf(world, third).wipe()
-    world['tellSupervisor']({
+    world.tellSupervisor({
       type: 'node-exited',
       node: third,
       generation: 1,
@@ -40,7 +40,7 @@ describe('two clients put at once, 64 KB each', () => {
   it('and the object is repaired by reading where a copy is lacking', () => {
     const { world, key, third } = together(2)
     nodeOf(world, third).wipe()
-    world['tellSupervisor']({
+    world.tellSupervisor({
       type: 'node-exited',
       node: third,
       generation: 1,

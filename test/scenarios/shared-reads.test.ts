@@ -16,7 +16,7 @@ import {
   startWorld,
   values,
 } from '../sim/helpers.js'
-import { sparePuts, Workload } from '../sim/workload.js'
+import { Workload } from '../sim/workload.js'
 
 /** Every vnode has been spoken to, and every courier has looked: from here on memory can be read. */
 function settled(world: World, key: string): void {
@@ -160,7 +160,6 @@ describe('glances among racing writers never miss what was acknowledged', () => 
     for (const seed of seeds) {
       const world = startWorld({ seed: 5_000 + seed, nodes: 4 })
       setNetwork(world, { duplication: 0.3, reordering: true, delayMsMax: 5 })
-      sparePuts(world)
       for (let key = 0; key < 3; key++) settled(world, `k${key}`)
       const workload = new Workload(world, { steps: 80, keys: 3, write: { w: 2 }, r: 2, glances: true })
       workload.run()

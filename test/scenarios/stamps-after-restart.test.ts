@@ -47,7 +47,7 @@ it('the same for a delete: what was deleted, and acknowledged, is gone', () => {
     const node = nodeOf(world, number)
     const { generation } = node
     node.die()
-    world['tellSupervisor']({ type: 'node-exited', node: number, generation, reason: 'away', failure: false })
+    world.tellSupervisor({ type: 'node-exited', node: number, generation, reason: 'away', failure: false })
   }
   world.pass(1_000)
   mustPut(world, key, '', { ...latest, w: 2, change: 'delete' })

@@ -12,7 +12,8 @@ import { hashOf, partitionOf } from '../../src/ring/ring.js'
 import { internalKey, type SimRead, type SimRequest, type SimWrite, textsOf } from '../../src/sim/client.js'
 import type { NetworkOptions } from '../../src/sim/network.js'
 import type { SimNode } from '../../src/sim/node.js'
-import { World, type WorldOptions } from '../../src/sim/world.js'
+import { World } from '../../src/sim/world.js'
+import type { WorldOptions } from '../../src/sim/world-options.js'
 import { absent } from '../../src/storage/object-buffer-reader.js'
 import { objectRow } from '../../src/storage/store.js'
 import { merge } from '../../src/versions/merge.js'
@@ -169,7 +170,7 @@ export function takeDown(world: World, nodes: readonly NodeId[]): void {
     const node = nodeOf(world, number)
     const { generation } = node
     node.loseMemory('process')
-    world['tellSupervisor']({
+    world.tellSupervisor({
       type: 'node-exited',
       node: number,
       generation,
@@ -186,7 +187,7 @@ export function sendAway(world: World, nodes: readonly NodeId[]): void {
     const node = nodeOf(world, number)
     const { generation } = node
     node.die()
-    world['tellSupervisor']({ type: 'node-exited', node: number, generation, reason: 'away', failure: false })
+    world.tellSupervisor({ type: 'node-exited', node: number, generation, reason: 'away', failure: false })
   }
   world.pass(5)
 }
@@ -213,7 +214,7 @@ export function drainHints(world: World): void {
 
 /** Switches faults of the network on or off while the world runs. */
 export function setNetwork(world: World, options: Partial<NetworkOptions>): void {
-  Object.assign(world.network['options'], options)
+  world.network.options = { ...world.network.options, ...options }
 }
 
 /** A link that loses everything, both ways. */

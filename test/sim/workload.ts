@@ -227,19 +227,3 @@ function fateOf(request: SimRequest): Fate {
   if (answer.type === 'put-answered') return 'ok'
   return answer.type === 'put-failed' ? errorTable[answer.code].outcome : 'open'
 }
-
-/**
- * Spares the puts themselves from duplication: a put that comes twice is two writes of one client, as with a
- * client that tries again. All that replicas say to each other may come twice.
- */
-export function sparePuts(world: World): void {
-  const { network } = world
-  const send = network.send
-  const options = network['options'] as { duplication: number }
-  network.send = (delivery) => {
-    const { duplication } = options
-    if (delivery.envelope.message.type === 'put') options.duplication = 0
-    send.call(network, delivery)
-    options.duplication = duplication
-  }
-}

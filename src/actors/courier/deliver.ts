@@ -86,7 +86,7 @@ function askPage(state: CourierState, owner: NodeId, round: Round, turn: Turn): 
     request: round.page,
     prefix: '',
     after: round.next ?? '',
-    limit: limits.hintsInFlightMax,
+    limit: turn.rarely('hint-alone') ? 1 : limits.hintsInFlightMax,
     begunAt: round.begunAt,
     since: 0,
   })

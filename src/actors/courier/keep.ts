@@ -14,7 +14,7 @@ export function keep(state: CourierState, envelope: Envelope, message: Keep, tur
   const { ring } = state
   const { owner, key, hash, object } = message
   const known = state.owners.get(owner)
-  const isFull = (known?.bytes ?? 0) + object.length > limits.hintBytesMax
+  const isFull = (known?.bytes ?? 0) + object.length > limits.hintBytesMax || turn.rarely('hint-refused')
   const isOld = known !== undefined && known.count > 0 && turn.now - known.since > limits.hintAgeMsMax
   if (ring === undefined || ((isFull || isOld) && !message.needed)) {
     state.refused++

@@ -29,7 +29,7 @@ export function reapTold(state: ReaperState, envelope: Envelope, message: ReapTo
   const isReplica = place >= 0 && place < candidate.copies
   const { verdict } = message
   // The replicas differ, or are not sure: comparing them comes first.
-  if (verdict === 'other' || (verdict === 'absent' && isReplica)) {
+  if (verdict === 'other' || (verdict === 'absent' && isReplica) || turn.rarely('reap-later')) {
     return giveUp(state, envelope.request, candidate)
   }
   candidate.waiting.delete(node)

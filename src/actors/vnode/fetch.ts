@@ -15,7 +15,7 @@ export function fetch(state: VnodeState, envelope: Envelope, message: Fetch, tur
   if (heir !== undefined && envelope.from.node !== heir) return relay(state, envelope, heir, turn)
   const requester = envelope.from as Address<'gateway'>
   const object = turn.get(message.key, message.hash)
-  if (object === unreadable) {
+  if (object === unreadable || turn.rarely('fetch-unreadable')) {
     turn.send(requester, { type: 'fetch-failed', code: 'unreadable' }, envelope.request)
     return
   }

@@ -114,7 +114,8 @@ function refusalBeforeWrite(
       details: { needed: message.w, pw: message.pw, atHome, of: replicas.length },
     }
   }
-  if (turn.overloaded) return { code: 'overloaded', details: { node: state.self.node } }
+  if (turn.overloaded || turn.rarely('put-overloaded'))
+    return { code: 'overloaded', details: { node: state.self.node } }
   if (crc32(message.value, message.hash) !== message.checksum) {
     return { code: 'value-invalid', details: { reason: 'damaged on its way' } }
   }

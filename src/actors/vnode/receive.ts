@@ -109,6 +109,7 @@ export function takeRefused(state: VnodeState, envelope: Envelope, turn: Turn): 
 }
 
 function done(state: VnodeState, receiving: Receiving, turn: Turn): void {
+  if (turn.rarely('transfer-again')) return abandon(state, receiving, 'unavailable', turn)
   const { partition } = state.self
   const { place, objects, bytes } = receiving
   state.receiving = undefined

@@ -61,7 +61,8 @@ export function storeCopy(
   if (turn.now > envelope.deadline) return refuse(envelope, 'expired', turn)
   const bytesMax = Math.max(turn.objectBytesMax, turn.mergedBytesMax)
   const tooLarge = copy.object.length > bytesMax
-  if (tooLarge || turn.overloaded) return refuse(envelope, tooLarge ? 'value-too-large' : 'overloaded', turn)
+  const isFull = turn.overloaded || turn.rarely('copy-overloaded')
+  if (tooLarge || isFull) return refuse(envelope, tooLarge ? 'value-too-large' : 'overloaded', turn)
   if (replaceLatest(partition, key, envelope, copy, turn)) return 'stored'
   let incoming: StoredObject
   try {

@@ -23,7 +23,7 @@ export function walk(state: VnodeState, envelope: Envelope, message: Walk, turn:
     request,
     prefix: message.prefix,
     after: message.after,
-    limit: Math.min(Math.max(1, message.limit), limits.walkRowsMax),
+    limit: turn.rarely('page-of-one') ? 1 : Math.min(Math.max(1, message.limit), limits.walkRowsMax),
     begunAt: message.begunAt,
     since: message.since,
   })
