@@ -197,7 +197,7 @@ export class World implements SimNodeWorld {
     return [...this.nodes.values()].every((node) => node.host !== undefined && !node.host.catchingUp)
   }
 
-  private spawn(node: NodeId): void {
+  spawn(node: NodeId): void {
     const life = this.nodes.get(node) as SimNode
     const generation = life.generation + 1
     const { processLife } = this

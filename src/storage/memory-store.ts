@@ -20,6 +20,8 @@ export interface MemoryStore extends Store {
   crash(kind: 'process' | 'power', keep?: number): MemoryStore
   /** Rows that are there. */
   readonly size: number
+  /** A row as it is now, past every queue: for whoever watches from outside. */
+  look(row: RowKey): Uint8Array | undefined
 }
 
 /** `schedule` runs a task later, never at once, and tasks in the order in which it was given them. */
@@ -51,6 +53,10 @@ class SortedStore implements MemoryStore {
 
   get size(): number {
     return this.rows.size
+  }
+
+  look(row: RowKey): Uint8Array | undefined {
+    return this.rows.get(row)
   }
 
   commit(writes: readonly Write[], level: CommitLevel, done: Done): void {

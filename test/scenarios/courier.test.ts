@@ -74,7 +74,7 @@ describe('timers', () => {
     sendAway(world, [second])
     mustPut(world, key, 'v', { w: 3, conflicts: 'last-write-wins' })
     // The owner is up for the holder, but refuses: it holds too much that is unflushed, say.
-    world['spawn'](second)
+    world.spawn(second)
     world.runUntil(() => nodeOf(world, second).host !== undefined)
     const owner = nodeOf(world, second).host as NonNullable<ReturnType<typeof nodeOf>['host']>
     Object.defineProperty(owner['turn'], 'overloaded', { get: () => true })

@@ -1,0 +1,155 @@
+// The end of a run: the faults are over, and within a bounded time all must be well again. Replicas hold the same,
+// hints are gone, the ring is what everybody says it is; and what was acknowledged is there, or what replaced it.
+
+import type { Millis } from '../base/units.js'
+import { preferenceList } from '../ring/preference.js'
+import { hashOf, partitionOf } from '../ring/ring.js'
+import { objectRow } from '../storage/store.js'
+import type { StoredObject } from '../versions/object.js'
+import { decodeObject } from '../versions/object-codec.js'
+import { sameObject } from '../versions/read.js'
+import type { Checks } from './checks.js'
+import { describe } from './checks.js'
+import { internalKey } from './client.js'
+import type { Nemesis } from './nemesis.js'
+import { foundOf, Oracle } from './oracle.js'
+import type { Sessions } from './sessions.js'
+import type { World } from './world.js'
+
+/** All must be well again within this, after the last fault has healed (trust: P2, P16). */
+export const settleMsMax: Millis = 240_000
+const lookMs: Millis = 2_000
+
+export class Ending {
+  private readonly world: World
+  private readonly sessions: Sessions
+  private readonly checks: Checks
+  private readonly nemesis: Nemesis
+  private readonly partitions: number
+
+  constructor(world: World, sessions: Sessions, checks: Checks, nemesis: Nemesis) {
+    this.world = world
+    this.sessions = sessions
+    this.checks = checks
+    this.nemesis = nemesis
+    this.partitions = world.ring.partitions
+  }
+
+  run(): void {
+    const { world, nemesis, checks, sessions } = this
+    nemesis.heal()
+    world.runUntil(() => sessions.open.size === 0, 90_000)
+    for (const [request, { via }] of sessions.open) {
+      // Whoever asked at a node that died hears that its connection is gone.
+      if (via === 0)
+        checks.fail('a request was answered late or never', `${request.message.type} #${request.id}`)
+    }
+    let wrong: string | undefined = 'not looked at'
+    for (let waited = 0; waited < settleMsMax && wrong !== undefined; waited += lookMs) {
+      world.pass(lookMs)
+      checks.limits()
+      wrong = this.whatIsWrong()
+    }
+    if (wrong !== undefined) {
+      const [check, text] = wrong.split('|') as ['replicas differ', string]
+      checks.fail(check, text)
+    }
+    this.compareWithHistory()
+  }
+
+  /** What is not well yet, as `check|text`. */
+  private whatIsWrong(): string | undefined {
+    const { world } = this
+    if (!world.whole) return `the cluster is not whole|${this.lives()}`
+    if (world.ring.change !== undefined) return `the ring is wrong|it is still changing: ${this.transfers()}`
+    const wrong = this.wrongRing()
+    if (wrong !== undefined) return wrong
+    for (const { node, host } of world.nodes.values()) {
+      const kept = host?.hints.filter(({ count }) => count > 0) ?? []
+      if (kept.length > 0)
+        return `hints are left|node ${node} for ${kept.map(({ owner }) => owner).join(' ')}`
+    }
+    return this.differences()
+  }
+
+  private lives(): string {
+    return [...this.world.nodes.values()]
+      .map(
+        ({ node, host }) => `${node} ${host === undefined ? 'down' : host.catchingUp ? 'catching up' : 'up'}`,
+      )
+      .join(', ')
+  }
+
+  private transfers(): string {
+    return this.world.transfers.map(({ stage, reason }) => `${stage}: ${reason}`).join('; ')
+  }
+
+  private wrongRing(): string | undefined {
+    const { world } = this
+    const { ring } = world
+    for (let partition = 0; partition < this.partitions; partition++) {
+      const replicas = preferenceList(ring, partition).slice(0, world.copies)
+      const distinct = new Set(replicas).size
+      const isFull = distinct === Math.min(world.copies, ring.nodes.length)
+      if (!isFull || replicas.some((node) => !world.nodes.has(node))) {
+        return `the ring is wrong|partition ${partition} is at ${replicas.join(' ')}`
+      }
+    }
+    for (const { node, host } of world.nodes.values()) {
+      if (host !== undefined && host.ringEpoch !== ring.epoch && ring.nodes.includes(node)) {
+        return `the ring is wrong|node ${node} knows epoch ${host.ringEpoch}, not ${ring.epoch}`
+      }
+    }
+    return undefined
+  }
+
+  /** The first key of which two replicas hold other things: in memory, or on disk where memory has let go. */
+  private differences(): string | undefined {
+    for (const key of this.sessions.oracle.keys) {
+      const copies = this.copiesOf(key)
+      for (const copy of copies) {
+        if (!sameObject(copy, copies[0])) {
+          return `replicas differ|${key}: ${copies.map((each) => describe(foundOf(key, each))).join(' / ')}`
+        }
+      }
+    }
+    return undefined
+  }
+
+  /** What each replica has, past every protocol. */
+  copiesOf(key: string): (StoredObject | undefined)[] {
+    const { world } = this
+    const internal = internalKey(key)
+    const hash = hashOf(world.ring, internal)
+    const partition = partitionOf(world.ring, hash)
+    const replicas = preferenceList(world.ring, partition).slice(0, world.copies)
+    return replicas.map((number) => {
+      const node = world.nodes.get(number)
+      const view =
+        node?.storage?.memory.peek(internal, hash) ?? node?.disk.look(objectRow(partition, internal))
+      return view === undefined ? undefined : decodeObject(Uint8Array.from(view), hash)
+    })
+  }
+
+  private compareWithHistory(): void {
+    const { checks, sessions } = this
+    const { oracle } = sessions
+    for (const key of oracle.keys) {
+      const object = this.copiesOf(key)[0]
+      const found = foundOf(key, object)
+      checks.found(found, object)
+      for (const write of oracle.writesOf(key)) {
+        if (!oracle.survives(write)) continue
+        if (checks.isMissing(write, found)) {
+          checks.fail('an acknowledged write is lost', `${key}: ${describe(found)} has not seen ${write.id}`)
+        }
+        const back = Oracle.isLatest(key)
+          ? undefined
+          : found.ids.find((id) => id !== write.id && write.history.has(id))
+        if (back !== undefined) {
+          checks.fail('a value that was replaced is back', `${key}: ${back}, which ${write.id} had replaced`)
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,252 @@
+// Carries out the faults of a plan, each at its instant, ends each when its time is over, and in the end all of
+// them; and notes what was damaged for good, which says what may be missing afterwards.
+
+import { seededRandom } from '../base/random.js'
+import type { Millis, NodeId } from '../base/units.js'
+import { rebalance } from '../ring/rebalance.js'
+import { type DiskFaults, FaultyDisk, noDiskFaults } from './disk.js'
+import { threadNetwork } from './network.js'
+import type { SimNode } from './node.js'
+import type { FaultKind, SimFault, SimPlan } from './plan.js'
+import type { World } from './world.js'
+
+/** Something was lost for good. */
+export interface Damage {
+  readonly at: Millis
+  readonly kind: 'process' | 'power' | 'wipe'
+}
+
+export class Nemesis {
+  readonly damages: Damage[] = []
+  readonly counts = new Map<FaultKind, number>()
+  /** True when the wall clock has not been touched. */
+  clockIsTrue = true
+  ringIsFixed = true
+  private readonly world: World
+  private readonly plan: SimPlan
+  private readonly disks = new Map<NodeId, DiskFaults>()
+  isOver = false
+  /** Told when the whole process has died, with whoever asked. */
+  processDied: () => void = () => {}
+
+  constructor(world: World, plan: SimPlan) {
+    this.world = world
+    this.plan = plan
+    for (const fault of plan.faults) world.schedule(fault.at, () => this.begin(fault))
+  }
+
+  /** Puts the faults of a node's disk before it. */
+  static diskOf(
+    nemesis: () => Nemesis | undefined,
+    world: () => World,
+    seed: number,
+  ): (node: NodeId, store: FaultyDisk['inner']) => FaultyDisk {
+    let lives = 0
+    return (node, store) => {
+      const random = seededRandom(seed, 30_000 + ++lives)
+      const faults = nemesis()?.faultsOf(node) ?? noDiskFaults()
+      return new FaultyDisk(store, faults, {
+        random,
+        now: () => world().now(),
+        schedule: (delay, run) => world().schedule(delay, run),
+      })
+    }
+  }
+
+  faultsOf(node: NodeId): DiskFaults {
+    let faults = this.disks.get(node)
+    if (faults === undefined) {
+      faults = noDiskFaults()
+      this.disks.set(node, faults)
+    }
+    return faults
+  }
+
+  private begin(fault: SimFault): void {
+    if (this.isOver) return
+    const { world } = this
+    this.counts.set(fault.kind, (this.counts.get(fault.kind) ?? 0) + 1)
+    world.note(`fault ${fault.index}: ${fault.kind} of node ${fault.node}, ${fault.ms.toFixed(0)} ms`)
+    const node = world.nodes.get(fault.node) as SimNode
+    if (this.onNetwork(fault) || this.onDisk(fault)) return
+    switch (fault.kind) {
+      case 'kill':
+        if (node.alive) world.kill(fault.node)
+        return
+      case 'away':
+        return this.away(node, fault.ms)
+      case 'process':
+      case 'power':
+        this.damages.push({ at: world.now(), kind: fault.kind })
+        world.crashAndRestart(fault.kind, fault.amount)
+        return this.processDied()
+      case 'wipe':
+        return this.wipe(node)
+      case 'pause':
+        return world.pause(fault.node, fault.ms)
+      case 'jam':
+        return world.jam(fault.node, fault.ms)
+      case 'clock':
+        this.clockIsTrue = false
+        world.wallOffset += (fault.amount - 0.5) * 120_000
+        return
+      case 'drift':
+        return this.drift((fault.amount - 0.5) * 0.001)
+      case 'ring':
+        return this.changeRing(fault)
+      default:
+    }
+  }
+
+  private later(ms: Millis, end: () => void): void {
+    this.world.schedule(ms, () => {
+      if (!this.isOver) end()
+    })
+  }
+
+  private onNetwork(fault: SimFault): boolean {
+    const { network } = this.world
+    const { node, other, ms, amount } = fault
+    const set = (change: Partial<typeof network.options>, back: Partial<typeof network.options>) => {
+      network.options = { ...network.options, ...change }
+      this.later(ms, () => {
+        network.options = { ...network.options, ...back }
+      })
+      return true
+    }
+    switch (fault.kind) {
+      case 'loss':
+        return set({ loss: 0.3 * amount }, { loss: 0 })
+      case 'duplication':
+        return set({ duplication: 0.5 * amount }, { duplication: 0 })
+      case 'reordering':
+        return set(
+          { reordering: true, delayMsMax: 20 * amount },
+          { reordering: false, delayMsMax: threadNetwork.delayMsMax },
+        )
+      case 'tail':
+        return set({ tail: 0.2 * amount, tailMsMax: 5_000 }, { tail: 0 })
+      case 'clog':
+        network.clog(node, other, Math.min(ms, 2_000))
+        return true
+      case 'cut':
+        return this.cut([[node, other]], ms)
+      case 'isolate':
+        return this.cut(this.between([node]), ms)
+      case 'split':
+        return this.cut(this.between(this.side(fault)), ms)
+      default:
+        return false
+    }
+  }
+
+  /** Some of the nodes, and the clients or not: one side of a partition. */
+  private side(fault: SimFault): NodeId[] {
+    const random = seededRandom(this.plan.seed, 40_000 + fault.index)
+    return [0, ...this.world.nodes.keys()].filter(() => random() < 0.5)
+  }
+
+  /** All links, both ways, between these and the others. */
+  private between(side: readonly NodeId[]): [NodeId, NodeId][] {
+    const links: [NodeId, NodeId][] = []
+    for (const a of side) {
+      for (const b of [0, ...this.world.nodes.keys()]) if (!side.includes(b)) links.push([a, b], [b, a])
+    }
+    return links
+  }
+
+  private cut(links: readonly (readonly [NodeId, NodeId])[], ms: Millis): boolean {
+    const { network } = this.world
+    for (const [from, to] of links) network.cutLink(from, to)
+    this.later(ms, () => {
+      for (const [from, to] of links) network.mendLink(from, to)
+    })
+    return true
+  }
+
+  private onDisk(fault: SimFault): boolean {
+    const faults = this.faultsOf(fault.node)
+    const until = this.world.now() + fault.ms
+    switch (fault.kind) {
+      case 'slow-disk':
+        faults.slowUntil = until
+        faults.slowMs = 300 * fault.amount
+        return true
+      case 'stalled-disk':
+        faults.stalledUntil = Math.min(until, this.world.now() + 5_000)
+        return true
+      case 'failing-disk':
+        faults.failingUntil = until
+        return true
+      case 'full-disk':
+        faults.fullUntil = until
+        return true
+      case 'rot':
+        faults.rottenUntil = until
+        return true
+      default:
+        return false
+    }
+  }
+
+  /** Its thread ends, and nobody begins it again for so long. */
+  private away(node: SimNode, ms: Millis): void {
+    if (!node.alive) return
+    const { world } = this
+    const { generation } = node
+    node.die()
+    world.threads.resume(node.node)
+    world.tellSupervisor({ type: 'node-exited', node: node.node, generation, reason: 'away', failure: false })
+    this.later(ms, () => world.spawn(node.node))
+  }
+
+  /** All that one node has is gone, once in a run: more than that may be more than N copies bear. */
+  private wipe(node: SimNode): void {
+    if (this.damages.length > 0) return
+    const { world } = this
+    const { generation } = node
+    this.damages.push({ at: world.now(), kind: 'wipe' })
+    node.wipe()
+    world.threads.resume(node.node)
+    world.tellSupervisor({ type: 'node-exited', node: node.node, generation, reason: 'wiped', failure: true })
+  }
+
+  private drift(rate: number): void {
+    this.clockIsTrue = false
+    const { world } = this
+    // The clock does not jump when its rate changes.
+    world.wallOffset += world.now() * (world.wallDrift - rate)
+    world.wallDrift = rate
+  }
+
+  /** Nodes leave and come back; a new one in the place of another. */
+  private changeRing(fault: SimFault): void {
+    const { world } = this
+    if (world.ring.change !== undefined) return
+    this.ringIsFixed = false
+    const here = [...world.nodes.keys()]
+    const members = new Set(world.ring.nodes)
+    if (members.has(fault.node) && members.size > this.plan.copies && fault.amount < 0.7)
+      members.delete(fault.node)
+    if (fault.amount > 0.4) members.add(fault.other === 0 ? fault.node : fault.other)
+    if (fault.amount > 0.9 && here.length < 8) {
+      const fresh = Math.max(...here) + 1
+      world.begin(fresh)
+      members.add(fresh)
+    }
+    const next = [...members].sort((a, b) => a - b).map((node) => ({ node, weight: 1, host: '', zone: '' }))
+    world.change(rebalance(world.ring.owners, next, world.copies))
+  }
+
+  /** Ends everything that is still going on, and begins every node that is down. */
+  heal(): void {
+    this.isOver = true
+    const { world } = this
+    world.note('all faults are over')
+    world.network.healAll()
+    const { losesRings } = world.network.options
+    world.network.options = { ...threadNetwork, losesRings }
+    for (const faults of this.disks.values()) Object.assign(faults, noDiskFaults())
+    for (const node of world.nodes.values()) if (!node.alive) world.spawn(node.node)
+  }
+}

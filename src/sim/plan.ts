@@ -1,0 +1,265 @@
+// What shall happen in one run, drawn from its seed before it begins: the cluster, which kinds of faults there are
+// (swarm testing: each seed leaves some out and has more of others; Groce et al., ISSTA 2012), when each happens,
+// and what the clients ask. A plan is data: a run can be repeated, and shrunk by leaving things out. Every fault
+// and every operation has a stream of randomness of its own, so what is left out does not move the others.
+
+import { type Random, randomBelow, seededRandom } from '../base/random.js'
+import type { Millis, NodeId } from '../base/units.js'
+import type { Level } from '../protocol/write.js'
+
+/** What a run may break at most; what is promised depends on it (SimWrite.dw and level). */
+export type Budget =
+  /** Threads, links and disks fail for a while; memory and disks keep what they have. */
+  | 'threads'
+  /** The process dies too. */
+  | 'process'
+  /** The power is cut too. */
+  | 'power'
+  /** One node loses everything it has, once. */
+  | 'wipe'
+  /** The disk of one node answers with flipped bits and errors. */
+  | 'rot'
+
+export const faultKinds = [
+  'kill',
+  'away',
+  'process',
+  'power',
+  'wipe',
+  'pause',
+  'jam',
+  'clock',
+  'drift',
+  'split',
+  'cut',
+  'isolate',
+  'loss',
+  'duplication',
+  'reordering',
+  'tail',
+  'clog',
+  'slow-disk',
+  'stalled-disk',
+  'failing-disk',
+  'full-disk',
+  'rot',
+  'ring',
+] as const
+
+export type FaultKind = (typeof faultKinds)[number]
+
+export interface SimFault {
+  readonly index: number
+  readonly at: Millis
+  readonly kind: FaultKind
+  readonly node: NodeId
+  readonly other: NodeId
+  /** How long it lasts; 0 for what happens at once. */
+  readonly ms: Millis
+  /** How bad it is, in [0, 1). */
+  readonly amount: number
+}
+
+export const styles = [
+  'register',
+  'cart',
+  'counter',
+  'bait',
+  'hot',
+  'latest',
+  'conditional',
+  'expiry',
+  'batch',
+] as const
+
+export type Style = (typeof styles)[number]
+
+export interface SimOperation {
+  readonly index: number
+  readonly at: Millis
+  readonly client: number
+  readonly style: Style
+  readonly key: string
+  readonly w: number
+  readonly r: number
+  readonly dw: number
+  readonly level: Level
+  /** Asks for replicas themselves (pr, pw), not for those who stand in. */
+  readonly isStrict: boolean
+  readonly timeoutMs: Millis
+  /** Whose gateway leads it; 0: the client's own. */
+  readonly via: NodeId
+  /** For what is decided while it runs. */
+  readonly seed: number
+}
+
+export interface SimPlan {
+  readonly seed: number
+  readonly nodes: number
+  readonly copies: number
+  readonly partitions: number
+  readonly memoryBytes: number
+  readonly mendEveryMs: Millis
+  readonly reapAfterMs: Millis
+  readonly gossipEveryMs: Millis
+  readonly budget: Budget
+  readonly seconds: number
+  readonly paddingBytes: number
+  /** How likely a rare branch is taken; 0: never. */
+  readonly rare: number
+  readonly faults: readonly SimFault[]
+  readonly operations: readonly SimOperation[]
+}
+
+export interface PlanOptions {
+  readonly nodes?: number | undefined
+  readonly copies?: number | undefined
+  readonly seconds?: number | undefined
+  readonly operations?: number | undefined
+  readonly faults?: number | undefined
+}
+
+const alone: Readonly<Partial<Record<FaultKind, Budget>>> = {
+  process: 'process',
+  power: 'power',
+  wipe: 'wipe',
+  rot: 'rot',
+}
+
+export function planOf(seed: number, options: PlanOptions = {}): SimPlan {
+  const random = seededRandom(seed, 1)
+  const budgetAt = random()
+  const budget: Budget =
+    budgetAt < 0.4
+      ? 'threads'
+      : budgetAt < 0.6
+        ? 'process'
+        : budgetAt < 0.82
+          ? 'power'
+          : budgetAt < 0.92
+            ? 'wipe'
+            : 'rot'
+  const nodes = options.nodes ?? 3 + randomBelow(random, 4)
+  const copies = Math.min(nodes, options.copies ?? (random() < 0.9 ? 3 : 2))
+  const seconds = options.seconds ?? 60 + randomBelow(random, 120)
+  const plan = {
+    seed,
+    nodes,
+    copies,
+    partitions: 4 << randomBelow(random, 3),
+    memoryBytes: (128 * 1024) << randomBelow(random, 3),
+    mendEveryMs: 200 + randomBelow(random, 800),
+    reapAfterMs: random() < 0.3 ? 0 : 2_000 + randomBelow(random, 20_000),
+    gossipEveryMs: random() < 0.5 ? 0 : 500 + randomBelow(random, 1_000),
+    budget,
+    seconds,
+    paddingBytes: random() < 0.3 ? randomBelow(random, 8_000) : randomBelow(random, 100),
+    rare: random() < 0.4 ? 0 : random() * 0.2,
+  }
+  const bursts = Array.from({ length: 8 + randomBelow(random, 24) }, () => random() * seconds * 1_000)
+  const strict = randomBelow(random, 3) / 2
+  const served = random() < 0.5 ? 0 : random() * 0.4
+  return {
+    ...plan,
+    faults: drawFaults(
+      plan,
+      kindsOf(plan.budget, random),
+      bursts,
+      options.faults ?? 4 + randomBelow(random, 20),
+    ),
+    operations: drawOperations(
+      plan,
+      { bursts, strict, served },
+      options.operations ?? 150 + randomBelow(random, 200),
+    ),
+  }
+}
+
+/** How often each kind shall be among the faults of a run: each is left out of every third. */
+function kindsOf(budget: Budget, random: Random): FaultKind[] {
+  const kinds: FaultKind[] = []
+  for (const kind of faultKinds) {
+    const weight = random() < 0.35 ? 0 : 1 + randomBelow(random, 4)
+    const isWithin =
+      alone[kind] === undefined || alone[kind] === budget || (kind === 'process' && budget === 'power')
+    if (isWithin) for (let i = 0; i < weight; i++) kinds.push(kind)
+  }
+  const own = (Object.keys(alone) as FaultKind[]).find((kind) => alone[kind] === budget)
+  if (own !== undefined) kinds.push(own, own)
+  return kinds
+}
+
+type Drawn = Pick<SimPlan, 'seed' | 'nodes' | 'copies' | 'seconds' | 'budget'>
+
+function drawFaults(
+  plan: Drawn,
+  kinds: readonly FaultKind[],
+  bursts: readonly Millis[],
+  count: number,
+): SimFault[] {
+  if (kinds.length === 0) return []
+  const faults: SimFault[] = []
+  const sick = 1 + randomBelow(seededRandom(plan.seed, 2), plan.nodes)
+  for (let index = 0; index < count; index++) {
+    const random = seededRandom(plan.seed, 10_000 + index)
+    const burst = bursts[randomBelow(random, bursts.length)] as Millis
+    // In the middle of things, mostly.
+    const at = random() < 0.7 ? Math.max(0, burst + (random() - 0.3) * 100) : random() * plan.seconds * 1_000
+    const kind = kinds[randomBelow(random, kinds.length)] as FaultKind
+    const node = 1 + randomBelow(random, plan.nodes)
+    const other = randomBelow(random, plan.nodes + 1)
+    const ms = random() < 0.5 ? random() * 500 : random() * random() * 30_000
+    // What damages for good, or makes copies unreadable, is one node's.
+    const isOne = kind === 'wipe' || kind === 'rot'
+    faults.push({ index, at, kind, node: isOne ? sick : node, other, ms, amount: random() })
+  }
+  return faults
+}
+
+const keysOf: Readonly<Record<Style, number>> = {
+  register: 5,
+  cart: 2,
+  counter: 1,
+  bait: 6,
+  hot: 1,
+  latest: 4,
+  conditional: 2,
+  expiry: 3,
+  batch: 5,
+}
+
+interface Pace {
+  readonly bursts: readonly Millis[]
+  readonly strict: number
+  readonly served: number
+}
+
+function drawOperations(plan: Drawn, pace: Pace, count: number): SimOperation[] {
+  const operations: SimOperation[] = []
+  for (let index = 0; index < count; index++) {
+    const random = seededRandom(plan.seed, 20_000 + index)
+    const burst = pace.bursts[randomBelow(random, pace.bursts.length)] as Millis
+    const style = styles[randomBelow(random, styles.length)] as Style
+    const isLatest = style === 'latest' || (style === 'expiry' && random() < 0.5)
+    const name = style === 'batch' ? 'register' : style
+    const isBold = plan.budget !== 'wipe' && plan.budget !== 'rot'
+    const w = Math.max(isBold ? 1 : Math.min(2, plan.copies), 1 + randomBelow(random, plan.copies))
+    const isDurable = plan.budget === 'process' || plan.budget === 'power' ? random() < 0.7 : random() < 0.3
+    operations.push({
+      index,
+      at: random() < 0.8 ? burst + random() * random() * 400 : random() * plan.seconds * 1_000,
+      client: randomBelow(random, 4),
+      style,
+      key: `${isLatest ? 'l' : 's'}.${name}${randomBelow(random, keysOf[style])}`,
+      w,
+      r: 1 + randomBelow(random, plan.copies),
+      dw: isDurable ? 1 + randomBelow(random, w) : 0,
+      level: random() < 0.7 ? 'disk' : 'os',
+      isStrict: random() < pace.strict,
+      timeoutMs: random() < 0.7 ? 5_000 : 20 + random() * 1_000,
+      via: random() < pace.served ? 1 + randomBelow(random, plan.nodes) : 0,
+      seed: index,
+    })
+  }
+  return operations.sort((a, b) => a.at - b.at)
+}

@@ -1,0 +1,176 @@
+// The clients of a simulated run: each remembers what it has read of a key and writes with that, or without; and
+// everything it asks is in the oracle's books before it is sent. What comes back goes to the checkers first.
+
+import { errorTable } from '../base/errors.js'
+import type { Millis, NodeId } from '../base/units.js'
+import type { ClientMessage } from '../protocol/envelope.js'
+import { hashOf } from '../ring/ring.js'
+import { absent } from '../storage/object-buffer-reader.js'
+import { merge } from '../versions/merge.js'
+import type { Context, StoredObject } from '../versions/object.js'
+import { decodeObject } from '../versions/object-codec.js'
+import { contextOf } from '../versions/read.js'
+import type { Checks } from './checks.js'
+import { internalKey, type SimRequest, type SimWrite } from './client.js'
+import { foundOf, Oracle, type SimWritten } from './oracle.js'
+import type { SimOperation } from './plan.js'
+import type { World } from './world.js'
+
+/** What a client knows of a key. */
+export interface Memory {
+  readonly context: Context | undefined
+  /** What the context covers for sure, and what it may cover. */
+  readonly history: ReadonlySet<string>
+  readonly covered: ReadonlySet<string>
+}
+
+export const nothingSeen: Memory = { context: undefined, history: new Set(), covered: new Set() }
+
+export interface Writing {
+  readonly body?: string
+  readonly isDelete?: boolean
+  readonly condition?: SimWrite['condition']
+  readonly expires?: Millis
+  readonly seen: Memory
+  readonly done?: (write: SimWritten) => void
+}
+
+export class Sessions {
+  readonly world: World
+  readonly oracle: Oracle
+  /** Requests that have no answer yet. */
+  readonly open = new Map<SimRequest, SimOperation>()
+  readonly outcomes = { ok: 0, refused: 0, unknown: 0, reads: 0, failedReads: 0, glances: 0 }
+  private readonly checks: Checks
+  private readonly memories = new Map<string, Memory>()
+  private readonly padding: string
+
+  constructor(world: World, oracle: Oracle, checks: Checks, paddingBytes: number) {
+    this.world = world
+    this.oracle = oracle
+    this.checks = checks
+    this.padding = '.'.repeat(paddingBytes)
+  }
+
+  memoryOf(operation: SimOperation, key = operation.key): Memory {
+    return this.memories.get(`${operation.client} ${key}`) ?? nothingSeen
+  }
+
+  write(operation: SimOperation, key: string, writing: Writing): SimWritten {
+    const { world, oracle } = this
+    const { w, dw, level, isStrict, timeoutMs, via, client } = operation
+    const { seen, isDelete = false, expires = 0 } = writing
+    const id = oracle.nextId()
+    const history = new Set(seen.history).add(id)
+    const covered = new Set(seen.covered).add(id)
+    const write: SimWritten = {
+      id,
+      key,
+      isDelete,
+      history,
+      covered,
+      w,
+      dw,
+      level,
+      isStrict,
+      expires,
+      at: world.now(),
+      answeredAt: 0,
+      fate: 'open',
+    }
+    oracle.begin(write)
+    const request = world.client.put(key, isDelete ? '' : `${id} ${writing.body ?? ''} ${this.padding}`, {
+      conflicts: Oracle.isLatest(key) ? 'last-write-wins' : 'siblings',
+      change: isDelete ? 'delete' : 'value',
+      w,
+      dw,
+      level,
+      pw: isStrict ? w : 0,
+      timeoutMs,
+      via,
+      expires,
+      condition: writing.condition ?? 'none',
+      ...(seen.context && { context: seen.context }),
+    })
+    this.open.set(request, operation)
+    request.heard = (answer) => {
+      this.settle(request, write, answer, via)
+      if (answer.type === 'put-answered') {
+        // A context that says no more than before: the write itself is not in it.
+        const isNew = JSON.stringify(answer.context.clock) !== JSON.stringify(seen.context?.clock ?? [])
+        const known = isNew ? { history, covered } : { history: seen.history, covered }
+        this.memories.set(`${client} ${key}`, { context: answer.context, ...known })
+      }
+      writing.done?.(write)
+    }
+    return write
+  }
+
+  private settle(request: SimRequest, write: SimWritten, answer: ClientMessage, via: NodeId): void {
+    this.open.delete(request)
+    write.answeredAt = this.world.now()
+    if (answer.type === 'put-answered') write.fate = 'ok'
+    else if (answer.type === 'put-failed')
+      write.fate = errorTable[answer.code]?.outcome === 'refused' ? 'refused' : 'unknown'
+    this.outcomes[write.fate === 'open' ? 'unknown' : write.fate]++
+    this.checks.answered(request, answer, via)
+  }
+
+  read(
+    operation: SimOperation,
+    key: string,
+    then: (object: StoredObject | undefined, seen: Memory) => void,
+  ): void {
+    const { world, checks } = this
+    const { r, isStrict, timeoutMs, via, client } = operation
+    const due = checks.dueTo(operation, key)
+    const request = world.client.get(key, {
+      r,
+      pr: isStrict ? r : 0,
+      timeoutMs,
+      via,
+      conflicts: Oracle.isLatest(key) ? 'last-write-wins' : 'siblings',
+    })
+    this.open.set(request, operation)
+    request.heard = (answer) => {
+      this.open.delete(request)
+      checks.answered(request, answer, via)
+      if (answer.type !== 'get-answered') {
+        this.outcomes.failedReads++
+        return
+      }
+      this.outcomes.reads++
+      const { object } = answer
+      const found = foundOf(key, object)
+      checks.read(found, object, due)
+      const context = object && contextOf(object)
+      const seen = { context, history: this.oracle.historyOf(found), covered: this.oracle.coveredBy(found) }
+      this.memories.set(`${client} ${key}`, seen)
+      then(object, seen)
+    }
+  }
+
+  /** What R replicas have in memory, without a message. */
+  glance(operation: SimOperation, key: string): void {
+    const { world, checks } = this
+    const { ring } = world
+    const internal = internalKey(key)
+    const hash = hashOf(ring, internal)
+    const looked = world.shared.read(internal, hash, world.copies, operation.r)
+    if (looked === undefined) return
+    this.outcomes.glances++
+    const conflicts = Oracle.isLatest(key) ? 'last-write-wins' : 'siblings'
+    const object =
+      looked === absent
+        ? undefined
+        : merge(undefined, decodeObject(Buffer.from(world.shared.copy.value), hash), conflicts)
+    checks.read(foundOf(key, object), object, checks.dueTo({ ...operation, isStrict: true }, key))
+  }
+
+  /** The process has died: nobody will ever know. */
+  forgotten(): void {
+    for (const request of this.open.keys()) if (request.forgotten) this.open.delete(request)
+    for (const write of this.oracle.writes.values()) if (write.fate === 'open') write.fate = 'unknown'
+    this.memories.clear()
+  }
+}
