@@ -10,7 +10,7 @@ import type { TransferState } from '../actors/claimant/state.js'
 import { courierActor } from '../actors/courier/courier.js'
 import type { GatewayState } from '../actors/gateway/state.js'
 import type { MenderState } from '../actors/mender/mender.js'
-import { isServing, type VnodeState } from '../actors/vnode/state.js'
+import { isCatchingUp, isServing, type VnodeState } from '../actors/vnode/state.js'
 import { vnodeActor } from '../actors/vnode/vnode.js'
 import type { ErrorCode } from '../base/errors.js'
 import { limits } from '../base/limits.js'
@@ -354,9 +354,10 @@ export class Host {
 
   /** True while some vnode of this node still catches up. */
   get catchingUp(): boolean {
-    if (this.ports.life.catchUp === undefined) return false
+    const { catchUp } = this.ports.life
+    if (catchUp === undefined) return false
     if (this.ring === undefined) return true
-    return this.vnodes.some((state) => state !== undefined && !state.complete)
+    return this.vnodes.some((state) => state !== undefined && isCatchingUp(state, catchUp.copies))
   }
 
   private releaseAll(): void {

@@ -7,7 +7,7 @@ import type { TransferState } from '../actors/claimant/state.js'
 import { seededRandom } from '../base/random.js'
 import type { Millis, NodeId } from '../base/units.js'
 import { singleAddress, supervisorThread } from '../protocol/address.js'
-import type { Envelope, SupervisorMessage } from '../protocol/envelope.js'
+import { type Envelope, refusalOf, type SupervisorMessage } from '../protocol/envelope.js'
 import { travelMsOf } from '../protocol/reap.js'
 import { createRing, type Ring } from '../ring/ring.js'
 import { Host } from '../runtime/host.js'
@@ -287,7 +287,9 @@ export class World implements SimNodeWorld {
     const to = envelope.to.node
     const node = this.nodes.get(to)
     if (to !== supervisorThread && (node === undefined || !node.alive)) return 'dead'
-    if (this.jammed.size > 0 && (this.jammed.get(to) ?? 0) > this.now()) return 'full'
+    // As on threads: what nobody could refuse waits for its place.
+    const isJammed = this.jammed.size > 0 && (this.jammed.get(to) ?? 0) > this.now()
+    if (isJammed && refusalOf(envelope.message, 'overloaded') !== undefined) return 'full'
     this.network.send({ envelope, from, fromGeneration, toGeneration: node?.generation ?? 1 })
     return 'sent'
   }

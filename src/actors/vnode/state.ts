@@ -167,3 +167,9 @@ export function actorAfter(state: VnodeState): Incarnation {
   const actor = BigInt.asUintN(53, BigInt(state.actor) + BigInt(state.counter) * 0x1b_873f_9d3a_c5a7n)
   return Math.max(1, Number(actor))
 }
+
+/** Lacks something that it shall have: who has no place in the partition any more lacks nothing. */
+export function isCatchingUp(state: VnodeState, copies: number): boolean {
+  if (state.complete) return false
+  return state.receiving !== undefined || state.preference.slice(0, copies).includes(state.self.node)
+}
