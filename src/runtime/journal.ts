@@ -123,6 +123,7 @@ export class Journal {
   forget(partition: Partition, key: Key): void {
     if (this.wanted.size === 0 && this.forgotten.size === 0) this.wantedSince = this.ports.now()
     this.wanted.delete(key)
+    this.storage.memory.forgetting = true
     this.forgotten.set(key, objectRow(partition, key))
   }
 
@@ -315,6 +316,7 @@ export class Journal {
     } else if (this.unsyncedSince === 0) this.unsyncedSince = this.ports.now()
     this.counters.flushed += taken.length
     const { memory, highWater } = this.storage
+    if (this.forgotten.size === 0) memory.forgetting = false
     for (const { key, hash, token } of taken) memory.markClean(key, hash, token)
     highWater.note(this.ports.life.incarnation, this.sequence)
     for (const gate of gates) this.release(gate.envelope)

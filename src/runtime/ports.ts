@@ -41,6 +41,8 @@ export interface Memory {
   readonly objectBytesMax: number
   /** True while memory holds everything that the store holds: then what is not here does not exist. */
   complete: boolean
+  /** True while something was removed here whose row the store may still have: whoever adopts this memory must know. */
+  forgetting: boolean
 }
 
 /** What is kept by another way than the store, to notice that the store lost something. */

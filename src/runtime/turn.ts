@@ -211,9 +211,10 @@ export class HostTurn implements Turn {
     if (storage !== undefined && !isHintKey(key)) {
       storage.trees.changed(key, hash, known ?? this.before(key, hash), undefined, this.now)
     }
+    // In this order: a life that ends between the two has only said too much.
+    this.journal?.forget(partition, key)
     storage?.memory.remove(key, hash)
     this.fetched?.delete(key)
-    this.journal?.forget(partition, key)
   }
 
   persist(_partition: Partition, key: Key, hash: number, level: Level): void {

@@ -147,7 +147,7 @@ export function planOf(seed: number, options: PlanOptions = {}): SimPlan {
     nodes,
     copies,
     partitions: 4 << randomBelow(random, 3),
-    memoryBytes: (128 * 1024) << randomBelow(random, 3),
+    memoryBytes: (512 * 1024) << randomBelow(random, 2),
     mendEveryMs: 200 + randomBelow(random, 800),
     reapAfterMs: random() < 0.3 ? 0 : 2_000 + randomBelow(random, 20_000),
     gossipEveryMs: random() < 0.5 ? 0 : 500 + randomBelow(random, 1_000),

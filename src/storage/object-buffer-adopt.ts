@@ -25,6 +25,9 @@ export interface Adoption {
 /** Fills a fresh table from what is in its memory. Calls back with each unflushed entry, oldest write first. */
 export function adoptMemory(table: ObjectTable, isWhole: IsWhole): Adoption & { readonly sequence: number } {
   const { index, words, arena, order } = table
+  // What it had removed, and not yet in the store, is there again: only the store can tell what is not there.
+  if (table.forgetting) table.complete = false
+  table.forgetting = false
   const wasMoving = ((words[headerWord.moves] as number) & 1) === 1
   let dropped = 0
   for (let slot = 0; slot < index.slots; slot++) {

@@ -33,6 +33,8 @@ export const headerWord = {
   complete: 17,
   /** 1 from the first write on: this memory has a past, and must be adopted before it is written. */
   begun: 18,
+  /** 1 while objects are gone from here whose rows the store still has: if its writer dies now, they are there again. */
+  forgetting: 19,
 } as const
 
 /** Bytes before the key: six words. */

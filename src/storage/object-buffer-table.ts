@@ -83,6 +83,15 @@ export class ObjectTable {
     if (this.words[headerWord.complete] !== word) Atomics.store(this.words, headerWord.complete, word)
   }
 
+  get forgetting(): boolean {
+    return this.words[headerWord.forgetting] === 1
+  }
+
+  set forgetting(value: boolean) {
+    const word = value ? 1 : 0
+    if (this.words[headerWord.forgetting] !== word) Atomics.store(this.words, headerWord.forgetting, word)
+  }
+
   /** The entry of this place is gone, in memory and in all counts. */
   kill(slot: number, unit: number): void {
     const units = this.units(unit)

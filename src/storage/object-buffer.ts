@@ -84,6 +84,15 @@ export class ObjectBuffer {
     this.table.complete = value
   }
 
+  /** True while something was removed whose row may still be in the store: kept for a successor. */
+  get forgetting(): boolean {
+    return this.table.forgetting
+  }
+
+  set forgetting(value: boolean) {
+    this.table.forgetting = value
+  }
+
   /** A view of the value, good until the next put. Counts as a use. */
   get(key: Key, hash: number): Uint8Array | undefined {
     const { index } = this.table

@@ -102,7 +102,7 @@ function ringKept(state: ClaimantState, epoch: number, turn: Turn): void {
   // Also to those who have left: they may still have something to give back.
   const known = state.nodes.flatMap((view) => (view === undefined ? [] : [view.node]))
   for (const node of new Set([...(before?.nodes ?? []), ...ring.nodes, ...known])) {
-    if (isThere(state, node)) turn.send(singleAddress('host', node), { type: 'ring-changed', ring })
+    if (mayHear(state, node)) turn.send(singleAddress('host', node), { type: 'ring-changed', ring })
   }
   if (ring.change === undefined) endChange(state, before?.change?.copies ?? ring.copies, turn)
   else resume(state, turn)
@@ -111,6 +111,11 @@ function ringKept(state: ClaimantState, epoch: number, turn: Turn): void {
 function isThere(state: ClaimantState, node: NodeId): boolean {
   const now = state.nodes[node]?.state
   return now === 'up' || now === 'slow' || now === 'starting'
+}
+
+/** One that is suspected may hear all the same, and is not told again when it turns out to be well. */
+function mayHear(state: ClaimantState, node: NodeId): boolean {
+  return isThere(state, node) || state.nodes[node]?.state === 'suspected'
 }
 
 /** Notes what a change still needs; partitions that need nothing have arrived. */
