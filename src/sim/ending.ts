@@ -19,6 +19,8 @@ import type { World } from './world.js'
 /** All must be well again within this, after the last fault has healed (trust: P2, P16). */
 export const settleMsMax: Millis = 240_000
 const lookMs: Millis = 2_000
+/** A copy that fails its checksum. */
+const damaged = 'damaged'
 
 export class Ending {
   private readonly world: World
@@ -49,6 +51,8 @@ export class Ending {
       world.pass(lookMs)
       checks.limits()
       wrong = this.whatIsWrong()
+      // What was damaged on its way from a disk is found by who reads it, and mended then.
+      if (wrong?.includes(damaged)) this.readAll()
     }
     if (wrong !== undefined) {
       const [check, text] = wrong.split('|') as ['replicas differ', string]
@@ -103,13 +107,19 @@ export class Ending {
     return undefined
   }
 
+  private readAll(): void {
+    const { client, copies } = this.world
+    for (const key of this.sessions.oracle.keys) client.get(key, { r: copies })
+  }
+
   /** The first key of which two replicas hold other things: in memory, or on disk where memory has let go. */
   private differences(): string | undefined {
     for (const key of this.sessions.oracle.keys) {
       const copies = this.copiesOf(key)
-      for (const copy of copies) {
-        if (!sameObject(copy, copies[0])) {
-          return `replicas differ|${key}: ${copies.map((each) => describe(foundOf(key, each))).join(' / ')}`
+      if (copies.includes(damaged)) return `replicas differ|${key}: ${damaged}`
+      for (const copy of copies as (StoredObject | undefined)[]) {
+        if (!sameObject(copy, copies[0] as StoredObject | undefined)) {
+          return `replicas differ|${key}: ${copies.map((each) => describe(foundOf(key, each as StoredObject | undefined))).join(' / ')}`
         }
       }
     }
@@ -117,7 +127,7 @@ export class Ending {
   }
 
   /** What each replica has, past every protocol. */
-  copiesOf(key: string): (StoredObject | undefined)[] {
+  copiesOf(key: string): (StoredObject | undefined | typeof damaged)[] {
     const { world } = this
     const internal = internalKey(key)
     const hash = hashOf(world.ring, internal)
@@ -127,7 +137,12 @@ export class Ending {
       const node = world.nodes.get(number)
       const view =
         node?.storage?.memory.peek(internal, hash) ?? node?.disk.look(objectRow(partition, internal))
-      return view === undefined ? undefined : decodeObject(Uint8Array.from(view), hash)
+      if (view === undefined) return undefined
+      try {
+        return decodeObject(Uint8Array.from(view), hash)
+      } catch {
+        return damaged
+      }
     })
   }
 
@@ -135,7 +150,7 @@ export class Ending {
     const { checks, sessions } = this
     const { oracle } = sessions
     for (const key of oracle.keys) {
-      const object = this.copiesOf(key)[0]
+      const object = this.copiesOf(key).find((copy) => copy !== damaged) as StoredObject | undefined
       const found = foundOf(key, object)
       checks.found(found, object)
       for (const write of oracle.writesOf(key)) {

@@ -153,7 +153,7 @@ export function planOf(seed: number, options: PlanOptions = {}): SimPlan {
     gossipEveryMs: random() < 0.5 ? 0 : 500 + randomBelow(random, 1_000),
     budget,
     seconds,
-    paddingBytes: random() < 0.3 ? randomBelow(random, 8_000) : randomBelow(random, 100),
+    paddingBytes: random() < 0.3 ? randomBelow(random, 5_000) : randomBelow(random, 100),
     rare: random() < 0.4 ? 0 : random() * 0.2,
   }
   const bursts = Array.from({ length: 8 + randomBelow(random, 24) }, () => random() * seconds * 1_000)

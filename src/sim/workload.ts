@@ -110,15 +110,19 @@ function expiry(sessions: Sessions, operation: SimOperation, random: Random): vo
   sessions.write(operation, key, { expires, seen: sessions.memoryOf(operation) })
 }
 
-/** Several keys at once, one request each, as putMany and getMany do. */
+/** Several of many keys at once, one request each, as putMany and getMany do: more than memory holds. */
 function batch(sessions: Sessions, operation: SimOperation, random: Random): void {
   const isRead = random() < 0.4
-  for (let i = 0; i < 4; i++) {
-    const key = `s.register${i}`
+  const first = randomBelow(random, wideKeys)
+  for (let i = 0; i < 12; i++) {
+    const key = `s.wide${(first + i) % wideKeys}`
     if (isRead) sessions.read(operation, key, () => {})
     else sessions.write(operation, key, { seen: sessions.memoryOf(operation, key) })
   }
 }
+
+/** Keys that batches are about. */
+const wideKeys = 150
 
 /** The words of the values that live. */
 function wordsOf(sessions: Sessions, object: StoredObject | undefined): string[][] {

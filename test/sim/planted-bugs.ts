@@ -1,0 +1,447 @@
+// Bugs that are planted one at a time into a copy of the built code, by replacing a piece of its text that occurs
+// just once: production code has no seams for them. Each names the checks of which one should find it. Many were real
+// bugs of this house, or of Riak, Cassandra and others. A piece that is not there any more fails the test by name.
+
+import type { CheckName } from '../../src/sim/checks.js'
+
+export interface PlantedBug {
+  readonly name: string
+  /** Of the built code. */
+  readonly file: string
+  readonly from: string
+  readonly to: string
+  readonly found: readonly CheckName[]
+}
+
+const lost: readonly CheckName[] = ['an acknowledged write is lost', 'a read missed what it must see']
+const differ: readonly CheckName[] = ['replicas differ', ...lost]
+const back: readonly CheckName[] = [
+  'a value that was replaced is back',
+  'siblings of which one replaces the other',
+  ...lost,
+]
+const dots: readonly CheckName[] = ['a dot names two writes', 'a value stands twice', ...lost]
+
+export const plantedBugs: readonly PlantedBug[] = [
+  // -- versions -------------------------------------------------------------------------------------------
+  {
+    name: 'a merge forgets what only the stored object has',
+    file: 'versions/merge.js',
+    from: '|| !seen(incoming.clock, sibling.dot))\n            siblings.push',
+    to: '|| false)\n            siblings.push',
+    found: differ,
+  },
+  {
+    name: 'a merge keeps what the other has replaced',
+    file: 'versions/merge.js',
+    from: 'if (hasDot(incoming.siblings, sibling.dot) || !seen(incoming.clock, sibling.dot))',
+    to: 'if (true)',
+    found: [...back, 'replicas differ', 'a value stands twice'],
+  },
+  {
+    name: 'a merge takes in what has been replaced here',
+    file: 'versions/merge.js',
+    from: 'hasDot(local.siblings, sibling.dot) || seen(local.clock, sibling.dot)',
+    to: 'hasDot(local.siblings, sibling.dot)',
+    found: [...back, 'replicas differ', 'a value stands twice'],
+  },
+  {
+    name: 'concurrent values are merged by the wall clock',
+    file: 'versions/mode.js',
+    from: "(latest.encoding & lastWriteWinsBit) === 0 ? 'siblings' : 'last-write-wins'",
+    to: "'last-write-wins'",
+    found: lost,
+  },
+  {
+    name: 'of last-write-wins values the first wins',
+    file: 'versions/merge.js',
+    from: 'return a.stamp > b.stamp;',
+    to: 'return a.stamp < b.stamp;',
+    found: [...differ],
+  },
+  {
+    name: 'a context replaces nothing',
+    file: 'versions/write.js',
+    from: 'context === undefined || !seen(context.clock, present.dot)',
+    to: 'true',
+    found: [...back, 'replicas differ'],
+  },
+  {
+    name: 'a write replaces what its writer has not seen',
+    file: 'versions/write.js',
+    from: 'context === undefined || !seen(context.clock, present.dot)',
+    to: 'false',
+    found: lost,
+  },
+  {
+    name: 'the context after a write covers siblings that were never read',
+    file: 'versions/write.js',
+    from: 'return { clock: overreaches ? before : after, stamp };',
+    to: 'return { clock: object.clock, stamp };',
+    found: lost,
+  },
+  {
+    name: 'the clock of a write forgets what the stored object had seen',
+    file: 'versions/write.js',
+    from: 'join(local?.clock ?? [], context?.clock ?? [])',
+    to: 'context?.clock ?? []',
+    found: [...back, 'replicas differ'],
+  },
+  {
+    name: 'a stamp does not pass what was seen',
+    file: 'versions/write.js',
+    from: 'return nextStamp(latest, wall);',
+    to: 'return nextStamp(0, wall);',
+    found: lost,
+  },
+  {
+    name: 'clocks are cut to one entry',
+    file: 'versions/write.js',
+    from: 'limits.clockEntriesMax, (of)',
+    to: '1, (of)',
+    found: [...back, 'replicas differ'],
+  },
+  {
+    name: 'a join of clocks takes the lesser',
+    file: 'versions/vector.js',
+    from: 'joined.push(order >= 0 ? left : right);',
+    to: 'joined.push(order >= 0 ? right : left);',
+    found: [...back, 'replicas differ', 'an invariant is broken', 'a dot names two writes'],
+  },
+  {
+    name: 'a tombstone is no version: a merge drops it',
+    file: 'versions/merge.js',
+    from: 'for (const sibling of incoming.siblings) {\n        if (hasDot',
+    to: 'for (const sibling of incoming.siblings) {\n        if (sibling.deleted && local.siblings.length > 0) continue;\n        if (hasDot',
+    found: differ,
+  },
+  // -- dots and incarnations ------------------------------------------------------------------------------
+  {
+    name: 'a new life goes on with the incarnation of the last',
+    file: 'sim/node.js',
+    from: 'const random = seededRandom(this.world.seed, this.node * 10_000 + this.lives);',
+    to: 'const random = seededRandom(this.world.seed, this.node * 10_000);',
+    found: dots,
+  },
+  {
+    name: 'a coordinator does not count its writes',
+    file: 'actors/vnode/put.js',
+    from: 'state.counter++;\n    return { actor: state.actor, counter: state.counter };',
+    to: 'return { actor: state.actor, counter: state.counter + 1 };',
+    found: dots,
+  },
+  {
+    name: 'a stand-in goes on counting without its hint',
+    file: 'actors/vnode/put.js',
+    from: 'const dot = last !== undefined && holdsLast ?',
+    to: 'const dot = last !== undefined ?',
+    found: dots,
+  },
+  {
+    name: 'all stand-ins of a partition count as one actor',
+    file: 'actors/vnode/put.js',
+    from: 'return { actor: actorAfter(state), counter: 1 };',
+    to: 'return { actor: state.actor, counter: 1 };',
+    found: dots,
+  },
+  {
+    name: 'what cannot be read does not exist',
+    file: 'actors/vnode/put.js',
+    from: "if (local === unreadable)\n        return refuse(envelope, 'unreadable', {}, turn);",
+    to: 'if (local === unreadable) return put(state, envelope, { ...message, context: undefined }, { ...turn, get: () => undefined, __proto__: turn });',
+    found: [...dots, 'an invariant is broken'],
+  },
+  // -- writes ---------------------------------------------------------------------------------------------
+  {
+    name: 'acknowledged before it is durable',
+    file: 'runtime/turn.js',
+    from: "if (level === 'memory' || this.journal === undefined)",
+    to: 'if (true)',
+    found: lost,
+  },
+  {
+    name: 'written without fsync',
+    file: 'runtime/journal.js',
+    from: "this.wanted.set(key, hash);\n        if (level === 'disk')\n            this.level = 'disk';",
+    to: 'this.wanted.set(key, hash);',
+    found: lost,
+  },
+  {
+    name: 'any copy counts as a durable one',
+    file: 'actors/vnode/lead.js',
+    from: "noteStored(pending.tally, place, pending.level === 'memory' || level === pending.level, atHome);",
+    to: 'noteStored(pending.tally, place, true, atHome);',
+    found: lost,
+  },
+  {
+    name: 'one copy too few is enough',
+    file: 'quorum/tally.js',
+    from: 'if (countBits(stored) >= w &&',
+    to: 'if (countBits(stored) >= w - 1 &&',
+    found: lost,
+  },
+  {
+    name: 'durable copies are not counted',
+    file: 'quorum/tally.js',
+    from: '&& countBits(durable) >= dw && countBits(home) >= pw)',
+    to: '&& countBits(home) >= pw)',
+    found: lost,
+  },
+  {
+    name: 'a stand-in counts as a copy at home',
+    file: 'actors/vnode/lead.js',
+    from: 'const atHome = pending.asked[index] === state.preference[place];',
+    to: 'const atHome = true;',
+    found: lost,
+  },
+  {
+    name: 'a put is refused after it was written',
+    file: 'actors/vnode/put.js',
+    from: "    lead(state, envelope, message, { local, object, dot }, turn);",
+    to: "    lead(state, envelope, message, { local, object, dot }, turn);\n    if (turn.random() < 0.02) refuse(envelope, 'overloaded', {}, turn);",
+    found: ['a refused write is seen', 'a value stands twice', 'a value that was replaced is back', ...lost],
+  },
+  {
+    name: 'a write that may have happened is tried again elsewhere',
+    file: 'actors/gateway/put.js',
+    from: "(dead || message.code === 'unreadable'",
+    to: "(dead || message.code === 'quorum-lost' || message.code === 'unreadable'",
+    found: ['a value stands twice', 'a refused write is seen', ...back],
+  },
+  {
+    name: 'a copy that comes replaces what is stored',
+    file: 'actors/vnode/replica.js',
+    from: 'const merged = merge(local, incoming, conflictsOf(incoming, local));',
+    to: 'const merged = incoming;',
+    found: differ,
+  },
+  {
+    name: 'a replica that wrote through only in memory says disk',
+    file: 'actors/vnode/replica.js',
+    from: 'turn.put(partition, key, copy.hash, merged, level);',
+    to: "turn.put(partition, key, copy.hash, merged, 'memory');",
+    found: lost,
+  },
+  {
+    name: 'an older last-write-wins copy is stored',
+    file: 'actors/vnode/replica.js',
+    from: 'if (local !== undefined && newerOf(copy.object, local) !== copy.object)',
+    to: 'if (false)',
+    found: differ,
+  },
+  {
+    name: 'the expiry of a write is dropped',
+    file: 'actors/vnode/put.js',
+    from: "expires: message.change === 'delete' ? 0 : keptExpiry,",
+    to: 'expires: 0,',
+    found: ['a value from nowhere'],
+  },
+  {
+    name: 'a delete is a value like any other',
+    file: 'actors/vnode/put.js',
+    from: "deleted: message.change === 'delete',",
+    to: 'deleted: false,',
+    found: ['a value from nowhere'],
+  },
+  {
+    name: 'requests have no end',
+    file: 'actors/gateway/sweep.js',
+    from: 'if (deadline === 0 || turn.now < deadline)',
+    to: 'if (true)',
+    found: ['a request was answered late or never'],
+  },
+  // -- reads ----------------------------------------------------------------------------------------------
+  {
+    name: 'one answer too few is enough',
+    file: 'quorum/tally.js',
+    from: 'isStrictEnough && (countBits(complete) >= r ||',
+    to: 'isStrictEnough && (countBits(complete) >= r - 1 ||',
+    found: lost,
+  },
+  {
+    name: 'who catches up answers as if it had all',
+    file: 'actors/vnode/fetch.js',
+    from: 'complete: state.complete,',
+    to: 'complete: true,',
+    found: lost,
+  },
+  {
+    name: 'a copy that cannot be read is answered as absent',
+    file: 'actors/vnode/fetch.js',
+    from: "turn.send(requester, { type: 'fetch-failed', code: 'unreadable' }, envelope.request);",
+    to: "turn.send(requester, { type: 'fetched', object: undefined, complete: true }, envelope.request, turn.travelEnd);",
+    found: lost,
+  },
+  {
+    name: 'a read from memory asks one replica too few',
+    file: 'runtime/shared-reads.js',
+    from: 'if (++vouched === r)',
+    to: 'if (++vouched >= r - 1)',
+    found: lost,
+  },
+  {
+    name: 'a read from memory looks into nodes that do not serve',
+    file: 'runtime/shared-reads.js',
+    from: 'if (generation === 0 || !serving.isServed(node, partition, markOf(generation, ring.epoch)))',
+    to: 'if (generation === 0)',
+    found: lost,
+  },
+  {
+    name: 'a read from memory takes replicas that differ for the same',
+    file: 'runtime/shared-reads.js',
+    from: 'if (!same)\n                    return undefined;',
+    to: '',
+    found: lost,
+  },
+  {
+    name: 'memory that has let go of objects still says what does not exist',
+    file: 'storage/object-buffer-table.js',
+    from: 'if (this.state(unit) === entryState.clean)\n            this.complete = false;',
+    to: '',
+    found: [...differ, 'an invariant is broken'],
+  },
+  // -- hints ----------------------------------------------------------------------------------------------
+  {
+    name: 'a hint is deleted before it is confirmed',
+    file: 'actors/courier/deliver.js',
+    from: 'round.outstanding++;',
+    to: 'round.outstanding++;\n                turn.delete(partition, hint, hash);',
+    found: lost,
+  },
+  {
+    name: 'a hint that was written again meanwhile is deleted',
+    file: 'actors/courier/deliver.js',
+    from: 'if (isDone && !sent.isStale) {',
+    to: 'if (isDone) {',
+    found: lost,
+  },
+  {
+    name: 'a hint that was not confirmed is deleted',
+    file: 'actors/courier/deliver.js',
+    from: 'settle(state, envelope, isDamaged, turn);',
+    to: 'settle(state, envelope, true, turn);',
+    found: lost,
+  },
+  {
+    name: 'hints are never deleted',
+    file: 'actors/courier/deliver.js',
+    from: 'turn.delete(sent.partition, sent.hint, sent.hash);',
+    to: '',
+    found: ['hints are left'],
+  },
+  {
+    name: 'a stand-in acknowledges a hint that it does not keep',
+    file: 'actors/courier/keep.js',
+    from: "if (storeCopy(partitionOf(ring, hash), hint, envelope, message, turn) === 'refused')\n        return;",
+    to: "turn.send(envelope.from, { type: 'replicated', level: message.level }, envelope.request);",
+    found: lost,
+  },
+  {
+    name: 'a stand-in says that it keeps nothing',
+    file: 'actors/courier/keep.js',
+    from: 'const object = found === undefined ? undefined : Uint8Array.from(found);',
+    to: 'const object = undefined;',
+    found: lost,
+  },
+  // -- handoff and the ring -------------------------------------------------------------------------------
+  {
+    name: 'a giver does not pass on what is written meanwhile',
+    file: 'actors/vnode/give.js',
+    from: "if (gift.stage !== 'passing-on' || modeOf(copy.object).copies <= gift.place)",
+    to: 'if (true)',
+    found: differ,
+  },
+  {
+    name: 'a receiver is done before anything has come',
+    file: 'actors/vnode/receive.js',
+    from: 'function fetchAll(state, receiving, turn) {',
+    to: 'function fetchAll(state, receiving, turn) {\n    return done(state, receiving, turn);',
+    found: differ,
+  },
+  {
+    name: 'suspects are not told of a new ring',
+    file: 'actors/claimant/claimant.js',
+    from: "return isThere(state, node) || state.nodes[node]?.state === 'suspected';",
+    to: 'return isThere(state, node);',
+    found: ['the ring is wrong'],
+  },
+  {
+    name: 'nobody is told of a new ring',
+    file: 'actors/claimant/claimant.js',
+    from: 'if (mayHear(state, node))',
+    to: 'if (mayHear(state, node) && turn.random() < 0.5)',
+    found: ['the ring is wrong', 'the cluster is not whole'],
+  },
+  {
+    name: 'a node that has left is still catching up',
+    file: 'actors/vnode/state.js',
+    from: 'return state.receiving !== undefined || state.preference.slice(0, copies).includes(state.self.node);',
+    to: 'return true;',
+    found: ['the cluster is not whole'],
+  },
+  // -- recovery and repair --------------------------------------------------------------------------------
+  {
+    name: 'a store that has lost its end is taken for whole',
+    file: 'storage/recovery.js',
+    from: 'if (meta === undefined) {',
+    to: "if (true)\n        return { since: undefined, amnesia: false, reason: 'whole' };\n    if (meta === undefined) {",
+    found: lost,
+  },
+  {
+    name: 'a repair ends after its first page',
+    file: 'actors/vnode/repair.js',
+    from: 'repair.after = repair.next;',
+    to: 'repair.isBare = false;\n        return allDone(state, turn);',
+    found: differ,
+  },
+  {
+    name: 'who began bare counts as whole at once',
+    file: 'actors/vnode/vnode.js',
+    from: 'complete: turn.catchUp === undefined,',
+    to: 'complete: true,',
+    found: lost,
+  },
+  {
+    name: 'a comparison pushes nothing',
+    file: 'actors/vnode/sync-mend.js',
+    from: 'const object = copyBytes(found);',
+    to: 'if (found) return itemDone(state, run, envelope.request, turn);\n    const object = copyBytes(found);',
+    found: ['replicas differ', 'the cluster is not whole', ...lost],
+  },
+  {
+    name: 'a leaf of the tree is stale',
+    file: 'runtime/trees.js',
+    from: 'const known = this.unflushed.get(key);\n        if (after',
+    to: 'if (leaf % 3 === 0) this.toggle(newSlot, leaf, fresh.high, fresh.low, now);\n        const known = this.unflushed.get(key);\n        if (after',
+    found: differ,
+  },
+  {
+    name: 'a successor does not know what was removed and is still in the store',
+    file: 'storage/object-buffer-adopt.js',
+    from: 'if (table.forgetting)\n        table.complete = false;',
+    to: '',
+    found: differ,
+  },
+  {
+    name: 'a successor drops what was not flushed',
+    file: 'storage/object-buffer-adopt.js',
+    from: "if (verdict === 'whole')",
+    to: "if (verdict === 'whole' && (table.state(unit) & entryState.dirty) === 0)",
+    found: lost,
+  },
+  // -- forgetting -----------------------------------------------------------------------------------------
+  {
+    name: 'what is dead is forgotten by time alone',
+    file: 'actors/reaper/vote.js',
+    from: 'if (candidate.waiting.size > 0)',
+    to: 'if (false)',
+    found: [...back, 'replicas differ'],
+  },
+  {
+    name: 'what is dead is forgotten although a replica differs',
+    file: 'actors/reaper/vote.js',
+    from: "if (verdict === 'other' || (verdict === 'absent' && isReplica) || turn.rarely('reap-later')) {",
+    to: "if (turn.rarely('reap-later')) {",
+    found: [...back, 'replicas differ'],
+  },
+]
