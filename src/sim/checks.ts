@@ -64,10 +64,13 @@ export class Checks {
 
   /** What a read of this key that begins now must see: with strict quorums that overlap, and a ring that stays. */
   dueTo(operation: Pick<SimOperation, 'isStrict' | 'r'>, key: string): SimWritten[] {
-    if (!operation.isStrict || !this.nemesis.ringIsFixed) return []
-    return this.oracle
-      .writesOf(key)
-      .filter((write) => write.isStrict && operation.r + write.w > this.copies && this.oracle.survives(write))
+    if (!this.nemesis.ringIsFixed) return []
+    return this.oracle.writesOf(key).filter((write) => {
+      const isStrict = write.isStrict && operation.isStrict
+      // As long as nothing has happened nobody stands in for anybody.
+      if (!isStrict && !this.nemesis.isCalm) return false
+      return operation.r + write.w > this.copies && this.oracle.survives(write)
+    })
   }
 
   answered(request: SimRequest, answer: ClientMessage, via: NodeId): void {
@@ -84,8 +87,9 @@ export class Checks {
     }
   }
 
-  read(found: Found, object: StoredObject | undefined, due: readonly SimWritten[]): void {
+  read(found: Found, object: StoredObject | undefined, due: readonly SimWritten[], isStrict: boolean): void {
     this.found(found, object)
+    if (!isStrict && !this.nemesis.isCalm) return
     const missing = due.filter((write) => this.oracle.survives(write) && this.isMissing(write, found))
     if (missing.length === 0) return
     const names = missing.map(({ id }) => id).join(' ')

@@ -62,6 +62,11 @@ export class Nemesis {
     return faults
   }
 
+  /** True until the first fault. */
+  get isCalm(): boolean {
+    return this.counts.size === 0 && this.plan.rare === 0
+  }
+
   private begin(fault: SimFault): void {
     if (this.isOver) return
     const { world } = this

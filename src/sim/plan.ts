@@ -153,12 +153,15 @@ export function planOf(seed: number, options: PlanOptions = {}): SimPlan {
     gossipEveryMs: random() < 0.5 ? 0 : 500 + randomBelow(random, 1_000),
     budget,
     seconds,
-    paddingBytes: random() < 0.3 ? randomBelow(random, 5_000) : randomBelow(random, 100),
+    // A disk that answers badly is only asked for what memory has let go.
+    paddingBytes:
+      random() < 0.3 || budget === 'rot' ? 2_000 + randomBelow(random, 3_000) : randomBelow(random, 100),
     rare: random() < 0.4 ? 0 : random() * 0.2,
   }
   const bursts = Array.from({ length: 8 + randomBelow(random, 24) }, () => random() * seconds * 1_000)
   const strict = randomBelow(random, 3) / 2
   const served = random() < 0.5 ? 0 : random() * 0.4
+  const bold = random() < 0.2 ? 0.9 : 0
   return {
     ...plan,
     faults: drawFaults(
@@ -169,7 +172,7 @@ export function planOf(seed: number, options: PlanOptions = {}): SimPlan {
     ),
     operations: drawOperations(
       plan,
-      { bursts, strict, served },
+      { bursts, strict, served, bold },
       options.operations ?? 150 + randomBelow(random, 200),
     ),
   }
@@ -204,7 +207,8 @@ function drawFaults(
     const random = seededRandom(plan.seed, 10_000 + index)
     const burst = bursts[randomBelow(random, bursts.length)] as Millis
     // In the middle of things, mostly.
-    const at = random() < 0.7 ? Math.max(0, burst + (random() - 0.3) * 100) : random() * plan.seconds * 1_000
+    const at =
+      random() < 0.8 ? Math.max(0, burst + random() * random() * 500 - 30) : random() * plan.seconds * 1_000
     const kind = kinds[randomBelow(random, kinds.length)] as FaultKind
     const node = 1 + randomBelow(random, plan.nodes)
     const other = randomBelow(random, plan.nodes + 1)
@@ -232,6 +236,8 @@ interface Pace {
   readonly bursts: readonly Millis[]
   readonly strict: number
   readonly served: number
+  /** How many writes make do with one copy. */
+  readonly bold: number
 }
 
 function drawOperations(plan: Drawn, pace: Pace, count: number): SimOperation[] {
@@ -242,8 +248,9 @@ function drawOperations(plan: Drawn, pace: Pace, count: number): SimOperation[] 
     const style = styles[randomBelow(random, styles.length)] as Style
     const isLatest = style === 'latest' || (style === 'expiry' && random() < 0.5)
     const name = style === 'batch' ? 'register' : style
-    const isBold = plan.budget !== 'wipe' && plan.budget !== 'rot'
-    const w = Math.max(isBold ? 1 : Math.min(2, plan.copies), 1 + randomBelow(random, plan.copies))
+    const mayBeBold = plan.budget !== 'wipe' && plan.budget !== 'rot'
+    const drawn = random() < pace.bold ? 1 : 1 + randomBelow(random, plan.copies)
+    const w = Math.max(mayBeBold ? 1 : Math.min(2, plan.copies), drawn)
     const isDurable = plan.budget === 'process' || plan.budget === 'power' ? random() < 0.7 : random() < 0.3
     operations.push({
       index,

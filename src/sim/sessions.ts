@@ -95,6 +95,7 @@ export class Sessions {
     this.open.set(request, operation)
     request.heard = (answer) => {
       this.settle(request, write, answer, via)
+      this.glance(operation, key)
       if (answer.type === 'put-answered') {
         // A context that says no more than before: the write itself is not in it.
         const isNew = JSON.stringify(answer.context.clock) !== JSON.stringify(seen.context?.clock ?? [])
@@ -123,6 +124,7 @@ export class Sessions {
   ): void {
     const { world, checks } = this
     const { r, isStrict, timeoutMs, via, client } = operation
+    this.glance(operation, key)
     const due = checks.dueTo(operation, key)
     const request = world.client.get(key, {
       r,
@@ -142,7 +144,7 @@ export class Sessions {
       this.outcomes.reads++
       const { object } = answer
       const found = foundOf(key, object)
-      checks.read(found, object, due)
+      checks.read(found, object, due, isStrict)
       const context = object && contextOf(object)
       const seen = { context, history: this.oracle.historyOf(found), covered: this.oracle.coveredBy(found) }
       this.memories.set(`${client} ${key}`, seen)
@@ -160,11 +162,17 @@ export class Sessions {
     if (looked === undefined) return
     this.outcomes.glances++
     const conflicts = Oracle.isLatest(key) ? 'last-write-wins' : 'siblings'
-    const object =
-      looked === absent
-        ? undefined
-        : merge(undefined, decodeObject(Buffer.from(world.shared.copy.value), hash), conflicts)
-    checks.read(foundOf(key, object), object, checks.dueTo({ ...operation, isStrict: true }, key))
+    let object: StoredObject | undefined
+    try {
+      if (looked !== absent) {
+        object = merge(undefined, decodeObject(Buffer.from(world.shared.copy.value), hash), conflicts)
+      }
+    } catch {
+      // It fails its checksum: a client leaves it to messages.
+      return
+    }
+    const due = checks.dueTo({ r: operation.r, isStrict: true }, key)
+    checks.read(foundOf(key, object), object, due, true)
   }
 
   /** The process has died: nobody will ever know. */

@@ -30,7 +30,6 @@ export function act(sessions: Sessions, operation: SimOperation, seed: number): 
 function register(sessions: Sessions, operation: SimOperation, random: Random): void {
   const { key } = operation
   const what = random()
-  if (what < 0.15) sessions.glance(operation, key)
   if (what < 0.4) return sessions.read(operation, key, () => {})
   const seen = random() < 0.75 ? sessions.memoryOf(operation) : nothingSeen
   sessions.write(operation, key, { seen })
@@ -86,7 +85,6 @@ function bait(sessions: Sessions, operation: SimOperation, random: Random): void
 function latest(sessions: Sessions, operation: SimOperation, random: Random): void {
   const { key } = operation
   const what = random()
-  if (what < 0.15) sessions.glance(operation, key)
   if (what < 0.35) return sessions.read(operation, key, () => {})
   const seen = random() < 0.4 ? sessions.memoryOf(operation) : nothingSeen
   sessions.write(operation, key, { isDelete: what > 0.9, seen })

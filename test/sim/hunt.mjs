@@ -8,7 +8,17 @@ import { pathToFileURL } from 'node:url'
 import { parentPort, workerData } from 'node:worker_threads'
 
 /** All that the simulated world is made of. */
-const folders = ['base', 'ring', 'versions', 'quorum', 'merkle', 'membership', 'protocol', 'actors', 'storage']
+const folders = [
+  'base',
+  'ring',
+  'versions',
+  'quorum',
+  'merkle',
+  'membership',
+  'protocol',
+  'actors',
+  'storage',
+]
 folders.push('runtime', 'sim')
 
 const { dist, bug, seeds } = workerData
@@ -29,7 +39,10 @@ async function hunt() {
     const text = readFileSync(path, 'utf8')
     const times = text.split(bug.from).length - 1
     if (times !== 1) return { times }
-    writeFileSync(path, text.replace(bug.from, () => bug.to))
+    writeFileSync(
+      path,
+      text.replace(bug.from, () => bug.to),
+    )
   }
   const load = (path) => import(pathToFileURL(join(folder, path)).href)
   const { planOf } = await load('sim/plan.js')

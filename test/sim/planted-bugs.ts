@@ -197,7 +197,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'a put is refused after it was written',
     file: 'actors/vnode/put.js',
-    from: "    lead(state, envelope, message, { local, object, dot }, turn);",
+    from: '    lead(state, envelope, message, { local, object, dot }, turn);',
     to: "    lead(state, envelope, message, { local, object, dot }, turn);\n    if (turn.random() < 0.02) refuse(envelope, 'overloaded', {}, turn);",
     found: ['a refused write is seen', 'a value stands twice', 'a value that was replaced is back', ...lost],
   },
