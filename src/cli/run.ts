@@ -20,6 +20,7 @@ Commands:
   hints     show what nodes keep for others that are away; hold it back, let it go, give it up
   repair    show what comparing replicas has mended; with --now compare them at once
   verify    compare all replicas of everything and report
+  sim       run the cluster in a simulated world, with every fault, and check what it promises
 
   ringspun COMMAND --help says more about a command.
   --version prints the version.
@@ -45,6 +46,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   hints: async () => (await import('./hints.js')).hints,
   repair: async () => (await import('./compare.js')).repair,
   verify: async () => (await import('./compare.js')).verify,
+  sim: async () => (await import('./sim.js')).sim,
 }
 
 export async function run(args: readonly string[]): Promise<void> {

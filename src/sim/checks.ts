@@ -31,6 +31,7 @@ export type CheckName =
   | 'a limit is passed'
   | 'the ring is wrong'
   | 'an invariant is broken'
+  | 'the application says so'
 
 export interface Violation {
   readonly check: CheckName

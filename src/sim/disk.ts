@@ -29,7 +29,7 @@ export interface DiskPorts {
 
 /** Rows of objects alone rot: of a hint there is no second copy to mend it from. */
 const objectRows = 'o'
-const rotChance = 0.3
+const rotChance = 0.5
 
 export class FaultyDisk implements Store {
   private readonly inner: Store

@@ -8,6 +8,7 @@ import { objectRow } from '../storage/store.js'
 import type { StoredObject } from '../versions/object.js'
 import { decodeObject } from '../versions/object-codec.js'
 import { sameObject } from '../versions/read.js'
+import type { Applying } from './application.js'
 import type { Checks } from './checks.js'
 import { describe } from './checks.js'
 import { internalKey } from './client.js'
@@ -28,8 +29,16 @@ export class Ending {
   private readonly checks: Checks
   private readonly nemesis: Nemesis
   private readonly partitions: number
+  private readonly applying: Applying | undefined
 
-  constructor(world: World, sessions: Sessions, checks: Checks, nemesis: Nemesis) {
+  constructor(
+    world: World,
+    sessions: Sessions,
+    checks: Checks,
+    nemesis: Nemesis,
+    applying: Applying | undefined,
+  ) {
+    this.applying = applying
     this.world = world
     this.sessions = sessions
     this.checks = checks
@@ -153,6 +162,8 @@ export class Ending {
       const object = this.copiesOf(key).find((copy) => copy !== damaged) as StoredObject | undefined
       const found = foundOf(key, object)
       checks.found(found, object)
+      const complaint = this.applying?.judge(sessions, key, object)
+      if (complaint !== undefined) checks.fail('the application says so', `${key}: ${complaint}`)
       for (const write of oracle.writesOf(key)) {
         if (!oracle.survives(write)) continue
         if (checks.isMissing(write, found)) {

@@ -6,6 +6,7 @@
 import { type Random, randomBelow, seededRandom } from '../base/random.js'
 import type { Millis, NodeId } from '../base/units.js'
 import type { Level } from '../protocol/write.js'
+import type { Conflicts } from '../versions/object.js'
 
 /** What a run may break at most; what is promised depends on it (SimWrite.dw and level). */
 export type Budget =
@@ -60,6 +61,7 @@ export interface SimFault {
   readonly amount: number
 }
 
+/** What a client may do; `application` is what the user of this module brings (PlanOptions.style). */
 export const styles = [
   'register',
   'cart',
@@ -72,7 +74,7 @@ export const styles = [
   'batch',
 ] as const
 
-export type Style = (typeof styles)[number]
+export type Style = (typeof styles)[number] | 'application'
 
 export interface SimOperation {
   readonly index: number
@@ -112,11 +114,26 @@ export interface SimPlan {
 }
 
 export interface PlanOptions {
+  /** 2 to 16; drawn from the seed, 3 to 6, when left out. */
   readonly nodes?: number | undefined
+  /** Of each key, at most as many as there are nodes; mostly 3. */
   readonly copies?: number | undefined
+  /** Of virtual time in which faults happen; 60 to 180. */
   readonly seconds?: number | undefined
-  readonly operations?: number | undefined
-  readonly faults?: number | undefined
+  /** Which faults and operations of the plan are left, by their index; all when left out. */
+  readonly faults?: ReadonlySet<number> | undefined
+  readonly operations?: ReadonlySet<number> | undefined
+  /** What all operations are, in place of a mix; and how they ask for copies, in place of what is drawn. */
+  readonly style?: Style | undefined
+  readonly bucket?: BucketSettings | undefined
+}
+
+/** How a bucket asks for copies (Dynamo 4.5, 6): as in the options of a bucket. */
+export interface BucketSettings {
+  readonly r?: number | undefined
+  readonly w?: number | undefined
+  readonly dw?: number | undefined
+  readonly conflicts?: Conflicts | undefined
 }
 
 const alone: Readonly<Partial<Record<FaultKind, Budget>>> = {
@@ -139,9 +156,13 @@ export function planOf(seed: number, options: PlanOptions = {}): SimPlan {
           : budgetAt < 0.92
             ? 'wipe'
             : 'rot'
-  const nodes = options.nodes ?? 3 + randomBelow(random, 4)
-  const copies = Math.min(nodes, options.copies ?? (random() < 0.9 ? 3 : 2))
-  const seconds = options.seconds ?? 60 + randomBelow(random, 120)
+  // Drawn in any case, so that what is given does not move the rest.
+  const nodesDrawn = 3 + randomBelow(random, 4)
+  const copiesDrawn = random() < 0.9 ? 3 : 2
+  const secondsDrawn = 60 + randomBelow(random, 120)
+  const nodes = options.nodes ?? nodesDrawn
+  const copies = Math.min(nodes, options.copies ?? copiesDrawn)
+  const seconds = options.seconds ?? secondsDrawn
   const plan = {
     seed,
     nodes,
@@ -162,19 +183,20 @@ export function planOf(seed: number, options: PlanOptions = {}): SimPlan {
   const strict = randomBelow(random, 3) / 2
   const served = random() < 0.5 ? 0 : random() * 0.4
   const bold = random() < 0.2 ? 0.9 : 0
+  const kinds = kindsOf(plan.budget, random)
+  // Some begin in peace: as long as nothing has happened far more can be asked.
+  const peaceMs = random() < 0.25 ? seconds * 500 : 0
+  const faults = drawFaults(plan, kinds, bursts, 4 + randomBelow(random, 20))
+  const operations = drawOperations(
+    plan,
+    { bursts, strict, served, bold },
+    150 + randomBelow(random, 200),
+    options,
+  )
   return {
     ...plan,
-    faults: drawFaults(
-      plan,
-      kindsOf(plan.budget, random),
-      bursts,
-      options.faults ?? 4 + randomBelow(random, 20),
-    ),
-    operations: drawOperations(
-      plan,
-      { bursts, strict, served, bold },
-      options.operations ?? 150 + randomBelow(random, 200),
-    ),
+    faults: faults.filter(({ index, at }) => at >= peaceMs && (options.faults?.has(index) ?? true)),
+    operations: operations.filter(({ index }) => options.operations?.has(index) ?? true),
   }
 }
 
@@ -188,7 +210,7 @@ function kindsOf(budget: Budget, random: Random): FaultKind[] {
     if (isWithin) for (let i = 0; i < weight; i++) kinds.push(kind)
   }
   const own = (Object.keys(alone) as FaultKind[]).find((kind) => alone[kind] === budget)
-  if (own !== undefined) kinds.push(own, own)
+  if (own !== undefined) kinds.push(own, own, own, own)
   return kinds
 }
 
@@ -230,6 +252,7 @@ const keysOf: Readonly<Record<Style, number>> = {
   conditional: 2,
   expiry: 3,
   batch: 5,
+  application: 4,
 }
 
 interface Pace {
@@ -240,17 +263,20 @@ interface Pace {
   readonly bold: number
 }
 
-function drawOperations(plan: Drawn, pace: Pace, count: number): SimOperation[] {
+function drawOperations(plan: Drawn, pace: Pace, count: number, options: PlanOptions): SimOperation[] {
   const operations: SimOperation[] = []
+  const { bucket = {} } = options
+  const isGivenLatest = bucket.conflicts === 'last-write-wins'
   for (let index = 0; index < count; index++) {
     const random = seededRandom(plan.seed, 20_000 + index)
     const burst = pace.bursts[randomBelow(random, pace.bursts.length)] as Millis
-    const style = styles[randomBelow(random, styles.length)] as Style
-    const isLatest = style === 'latest' || (style === 'expiry' && random() < 0.5)
+    const drawnStyle = styles[randomBelow(random, styles.length)] as Style
+    const style = options.style ?? drawnStyle
+    const isLatest = style === 'latest' || (style === 'expiry' && random() < 0.5) || isGivenLatest
     const name = style === 'batch' ? 'register' : style
     const mayBeBold = plan.budget !== 'wipe' && plan.budget !== 'rot'
     const drawn = random() < pace.bold ? 1 : 1 + randomBelow(random, plan.copies)
-    const w = Math.max(mayBeBold ? 1 : Math.min(2, plan.copies), drawn)
+    const w = bucket.w ?? Math.max(mayBeBold ? 1 : Math.min(2, plan.copies), drawn)
     const isDurable = plan.budget === 'process' || plan.budget === 'power' ? random() < 0.7 : random() < 0.3
     operations.push({
       index,
@@ -259,8 +285,8 @@ function drawOperations(plan: Drawn, pace: Pace, count: number): SimOperation[] 
       style,
       key: `${isLatest ? 'l' : 's'}.${name}${randomBelow(random, keysOf[style])}`,
       w,
-      r: 1 + randomBelow(random, plan.copies),
-      dw: isDurable ? 1 + randomBelow(random, w) : 0,
+      r: bucket.r ?? 1 + randomBelow(random, plan.copies),
+      dw: bucket.dw ?? (isDurable ? 1 + randomBelow(random, w) : 0),
       level: random() < 0.7 ? 'disk' : 'os',
       isStrict: random() < pace.strict,
       timeoutMs: random() < 0.7 ? 5_000 : 20 + random() * 1_000,

@@ -4,6 +4,7 @@
 import type { RareBranch } from '../actors/actor.js'
 import { seededRandom } from '../base/random.js'
 import type { Millis } from '../base/units.js'
+import { type Application, Applying } from './application.js'
 import { Checks, type Violation } from './checks.js'
 import { Ending } from './ending.js'
 import { Nemesis } from './nemesis.js'
@@ -30,7 +31,16 @@ export interface RunOutcome {
 /** How often limits are looked at. */
 const limitsEveryMs: Millis = 1_000
 
-export function runPlan(plan: SimPlan, trace = false): RunOutcome {
+export interface RunOptions {
+  /** Keeps the readable story. */
+  readonly trace?: boolean
+  /** Whose data the operations of style `application` are. */
+  readonly application?: Application | undefined
+}
+
+export function runPlan(plan: SimPlan, options: RunOptions = {}): RunOutcome {
+  const { trace = false } = options
+  const applying = options.application && new Applying(options.application)
   const rare = new Map<RareBranch, { taken: number; seen: number }>()
   let nemesis: Nemesis | undefined
   const world: World = new World({
@@ -58,13 +68,13 @@ export function runPlan(plan: SimPlan, trace = false): RunOutcome {
   try {
     world.start()
     for (const operation of plan.operations) {
-      world.schedule(operation.at, () => act(sessions, operation, plan.seed))
+      world.schedule(operation.at, () => act(sessions, operation, plan.seed, applying))
     }
     for (let second = 0; second < plan.seconds; second++) {
       world.pass(limitsEveryMs)
       checks.limits()
     }
-    new Ending(world, sessions, checks, nemesis).run()
+    new Ending(world, sessions, checks, nemesis, applying).run()
   } catch (error) {
     checks.fail(
       'an invariant is broken',

@@ -103,6 +103,8 @@ export class Sessions {
         this.memories.set(`${client} ${key}`, { context: answer.context, ...known })
       }
       writing.done?.(write)
+      // Whoever has been told asks at once: what it was told must be there.
+      if (write.fate === 'ok' && operation.index % 3 === 0) this.read(operation, key, () => {})
     }
     return write
   }

@@ -5,12 +5,13 @@
 import { type Random, randomBelow, seededRandom } from '../base/random.js'
 import type { StoredObject } from '../versions/object.js'
 import { liveSiblings } from '../versions/read.js'
+import type { Applying } from './application.js'
 import type { SimOperation, Style } from './plan.js'
 import { nothingSeen, type Sessions } from './sessions.js'
 
 type Act = (sessions: Sessions, operation: SimOperation, random: Random) => void
 
-const acts: Readonly<Record<Style, Act>> = {
+const acts: Readonly<Record<Exclude<Style, 'application'>, Act>> = {
   register,
   cart,
   counter,
@@ -22,8 +23,15 @@ const acts: Readonly<Record<Style, Act>> = {
   batch,
 }
 
-export function act(sessions: Sessions, operation: SimOperation, seed: number): void {
-  acts[operation.style](sessions, operation, seededRandom(seed, 50_000 + operation.seed))
+export function act(
+  sessions: Sessions,
+  operation: SimOperation,
+  seed: number,
+  applying: Applying | undefined,
+): void {
+  const random = seededRandom(seed, 50_000 + operation.seed)
+  if (operation.style === 'application') applying?.act(sessions, operation, random)
+  else acts[operation.style](sessions, operation, random)
 }
 
 /** Reads, or writes with what it has seen last, or blindly. */

@@ -13,9 +13,9 @@ export interface PlantedBug {
   readonly found: readonly CheckName[]
 }
 
-const lost: readonly CheckName[] = ['an acknowledged write is lost', 'a read missed what it must see']
-const differ: readonly CheckName[] = ['replicas differ', ...lost]
-const back: readonly CheckName[] = [
+export const lost: readonly CheckName[] = ['an acknowledged write is lost', 'a read missed what it must see']
+export const differ: readonly CheckName[] = ['replicas differ', ...lost]
+export const back: readonly CheckName[] = [
   'a value that was replaced is back',
   'siblings of which one replaces the other',
   ...lost,
@@ -147,9 +147,9 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'what cannot be read does not exist',
     file: 'actors/vnode/put.js',
-    from: "if (local === unreadable)\n        return refuse(envelope, 'unreadable', {}, turn);",
-    to: 'if (local === unreadable) return put(state, envelope, { ...message, context: undefined }, { ...turn, get: () => undefined, __proto__: turn });',
-    found: [...dots, 'an invariant is broken'],
+    from: 'const local = turn.get(key, message.hash);',
+    to: 'const found = turn.get(key, message.hash);\n    const local = found === unreadable ? undefined : found;',
+    found: dots,
   },
   // -- writes ---------------------------------------------------------------------------------------------
   {
@@ -162,8 +162,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'written without fsync',
     file: 'runtime/journal.js',
-    from: "this.wanted.set(key, hash);\n        if (level === 'disk')\n            this.level = 'disk';",
-    to: 'this.wanted.set(key, hash);',
+    from: 'store.commit(writes, level, (error)',
+    to: "store.commit(writes, 'os', (error)",
     found: lost,
   },
   {
@@ -216,10 +216,10 @@ export const plantedBugs: readonly PlantedBug[] = [
     found: differ,
   },
   {
-    name: 'a replica that wrote through only in memory says disk',
-    file: 'actors/vnode/replica.js',
-    from: 'turn.put(partition, key, copy.hash, merged, level);',
-    to: "turn.put(partition, key, copy.hash, merged, 'memory');",
+    name: 'the coordinator does not write through what it says is durable',
+    file: 'actors/vnode/lead.js',
+    from: "dw === 0 && level === 'disk' ? 'os' : level",
+    to: "'memory'",
     found: lost,
   },
   {
@@ -249,199 +249,5 @@ export const plantedBugs: readonly PlantedBug[] = [
     from: 'if (deadline === 0 || turn.now < deadline)',
     to: 'if (true)',
     found: ['a request was answered late or never'],
-  },
-  // -- reads ----------------------------------------------------------------------------------------------
-  {
-    name: 'one answer too few is enough',
-    file: 'quorum/tally.js',
-    from: 'isStrictEnough && (countBits(complete) >= r ||',
-    to: 'isStrictEnough && (countBits(complete) >= r - 1 ||',
-    found: lost,
-  },
-  {
-    name: 'who catches up answers as if it had all',
-    file: 'actors/vnode/fetch.js',
-    from: 'complete: state.complete,',
-    to: 'complete: true,',
-    found: lost,
-  },
-  {
-    name: 'a copy that cannot be read is answered as absent',
-    file: 'actors/vnode/fetch.js',
-    from: "turn.send(requester, { type: 'fetch-failed', code: 'unreadable' }, envelope.request);",
-    to: "turn.send(requester, { type: 'fetched', object: undefined, complete: true }, envelope.request, turn.travelEnd);",
-    found: lost,
-  },
-  {
-    name: 'a read from memory asks one replica too few',
-    file: 'runtime/shared-reads.js',
-    from: 'if (++vouched === r)',
-    to: 'if (++vouched >= r - 1)',
-    found: lost,
-  },
-  {
-    name: 'a read from memory looks into nodes that do not serve',
-    file: 'runtime/shared-reads.js',
-    from: 'if (generation === 0 || !serving.isServed(node, partition, markOf(generation, ring.epoch)))',
-    to: 'if (generation === 0)',
-    found: lost,
-  },
-  {
-    name: 'a read from memory takes replicas that differ for the same',
-    file: 'runtime/shared-reads.js',
-    from: 'if (!same)\n                    return undefined;',
-    to: '',
-    found: lost,
-  },
-  {
-    name: 'memory that has let go of objects still says what does not exist',
-    file: 'storage/object-buffer-table.js',
-    from: 'if (this.state(unit) === entryState.clean)\n            this.complete = false;',
-    to: '',
-    found: [...differ, 'an invariant is broken'],
-  },
-  // -- hints ----------------------------------------------------------------------------------------------
-  {
-    name: 'a hint is deleted before it is confirmed',
-    file: 'actors/courier/deliver.js',
-    from: 'round.outstanding++;',
-    to: 'round.outstanding++;\n                turn.delete(partition, hint, hash);',
-    found: lost,
-  },
-  {
-    name: 'a hint that was written again meanwhile is deleted',
-    file: 'actors/courier/deliver.js',
-    from: 'if (isDone && !sent.isStale) {',
-    to: 'if (isDone) {',
-    found: lost,
-  },
-  {
-    name: 'a hint that was not confirmed is deleted',
-    file: 'actors/courier/deliver.js',
-    from: 'settle(state, envelope, isDamaged, turn);',
-    to: 'settle(state, envelope, true, turn);',
-    found: lost,
-  },
-  {
-    name: 'hints are never deleted',
-    file: 'actors/courier/deliver.js',
-    from: 'turn.delete(sent.partition, sent.hint, sent.hash);',
-    to: '',
-    found: ['hints are left'],
-  },
-  {
-    name: 'a stand-in acknowledges a hint that it does not keep',
-    file: 'actors/courier/keep.js',
-    from: "if (storeCopy(partitionOf(ring, hash), hint, envelope, message, turn) === 'refused')\n        return;",
-    to: "turn.send(envelope.from, { type: 'replicated', level: message.level }, envelope.request);",
-    found: lost,
-  },
-  {
-    name: 'a stand-in says that it keeps nothing',
-    file: 'actors/courier/keep.js',
-    from: 'const object = found === undefined ? undefined : Uint8Array.from(found);',
-    to: 'const object = undefined;',
-    found: lost,
-  },
-  // -- handoff and the ring -------------------------------------------------------------------------------
-  {
-    name: 'a giver does not pass on what is written meanwhile',
-    file: 'actors/vnode/give.js',
-    from: "if (gift.stage !== 'passing-on' || modeOf(copy.object).copies <= gift.place)",
-    to: 'if (true)',
-    found: differ,
-  },
-  {
-    name: 'a receiver is done before anything has come',
-    file: 'actors/vnode/receive.js',
-    from: 'function fetchAll(state, receiving, turn) {',
-    to: 'function fetchAll(state, receiving, turn) {\n    return done(state, receiving, turn);',
-    found: differ,
-  },
-  {
-    name: 'suspects are not told of a new ring',
-    file: 'actors/claimant/claimant.js',
-    from: "return isThere(state, node) || state.nodes[node]?.state === 'suspected';",
-    to: 'return isThere(state, node);',
-    found: ['the ring is wrong'],
-  },
-  {
-    name: 'nobody is told of a new ring',
-    file: 'actors/claimant/claimant.js',
-    from: 'if (mayHear(state, node))',
-    to: 'if (mayHear(state, node) && turn.random() < 0.5)',
-    found: ['the ring is wrong', 'the cluster is not whole'],
-  },
-  {
-    name: 'a node that has left is still catching up',
-    file: 'actors/vnode/state.js',
-    from: 'return state.receiving !== undefined || state.preference.slice(0, copies).includes(state.self.node);',
-    to: 'return true;',
-    found: ['the cluster is not whole'],
-  },
-  // -- recovery and repair --------------------------------------------------------------------------------
-  {
-    name: 'a store that has lost its end is taken for whole',
-    file: 'storage/recovery.js',
-    from: 'if (meta === undefined) {',
-    to: "if (true)\n        return { since: undefined, amnesia: false, reason: 'whole' };\n    if (meta === undefined) {",
-    found: lost,
-  },
-  {
-    name: 'a repair ends after its first page',
-    file: 'actors/vnode/repair.js',
-    from: 'repair.after = repair.next;',
-    to: 'repair.isBare = false;\n        return allDone(state, turn);',
-    found: differ,
-  },
-  {
-    name: 'who began bare counts as whole at once',
-    file: 'actors/vnode/vnode.js',
-    from: 'complete: turn.catchUp === undefined,',
-    to: 'complete: true,',
-    found: lost,
-  },
-  {
-    name: 'a comparison pushes nothing',
-    file: 'actors/vnode/sync-mend.js',
-    from: 'const object = copyBytes(found);',
-    to: 'if (found) return itemDone(state, run, envelope.request, turn);\n    const object = copyBytes(found);',
-    found: ['replicas differ', 'the cluster is not whole', ...lost],
-  },
-  {
-    name: 'a leaf of the tree is stale',
-    file: 'runtime/trees.js',
-    from: 'const known = this.unflushed.get(key);\n        if (after',
-    to: 'if (leaf % 3 === 0) this.toggle(newSlot, leaf, fresh.high, fresh.low, now);\n        const known = this.unflushed.get(key);\n        if (after',
-    found: differ,
-  },
-  {
-    name: 'a successor does not know what was removed and is still in the store',
-    file: 'storage/object-buffer-adopt.js',
-    from: 'if (table.forgetting)\n        table.complete = false;',
-    to: '',
-    found: differ,
-  },
-  {
-    name: 'a successor drops what was not flushed',
-    file: 'storage/object-buffer-adopt.js',
-    from: "if (verdict === 'whole')",
-    to: "if (verdict === 'whole' && (table.state(unit) & entryState.dirty) === 0)",
-    found: lost,
-  },
-  // -- forgetting -----------------------------------------------------------------------------------------
-  {
-    name: 'what is dead is forgotten by time alone',
-    file: 'actors/reaper/vote.js',
-    from: 'if (candidate.waiting.size > 0)',
-    to: 'if (false)',
-    found: [...back, 'replicas differ'],
-  },
-  {
-    name: 'what is dead is forgotten although a replica differs',
-    file: 'actors/reaper/vote.js',
-    from: "if (verdict === 'other' || (verdict === 'absent' && isReplica) || turn.rarely('reap-later')) {",
-    to: "if (turn.rarely('reap-later')) {",
-    found: [...back, 'replicas differ'],
   },
 ]

@@ -89,7 +89,8 @@ export const impureMembers: readonly (readonly [string, string, string])[] = [
 /** node: modules that only some folders may touch. Modules not named here are free outside the pure folders. */
 export const guardedModules: Readonly<Record<string, readonly Layer[]>> = {
   'node:worker_threads': ['src/runtime/threads'],
-  piscina: ['src/runtime/threads'],
+  // The command line runs seeds of the simulated world side by side.
+  piscina: ['src/runtime/threads', 'src/cli'],
   comlink: ['src/runtime/threads'],
   rocksdb: ['src/storage'],
   'fs-native-extensions': ['src/storage'],
