@@ -2,7 +2,7 @@
 // fails (delta debugging; Zeller and Hildebrandt, 2002). What is left is what one has to understand.
 
 import { type PlanOptions, planOf, type SimPlan } from './plan.js'
-import { runPlan } from './run.js'
+import { type RunOptions, runPlan } from './run.js'
 
 export interface Shrunk {
   readonly plan: SimPlan
@@ -13,16 +13,16 @@ export interface Shrunk {
 const runsMax = 400
 
 /** The smallest plan of this seed that was found to fail in the same way. */
-export function shrink(seed: number, given: PlanOptions = {}): Shrunk | undefined {
+export function shrink(seed: number, given: PlanOptions = {}, run: RunOptions = {}): Shrunk | undefined {
   const whole = planOf(seed, given)
-  const check = runPlan(whole).violations[0]?.check
+  const check = runPlan(whole, run).violations[0]?.check
   if (check === undefined) return undefined
   let runs = 1
   let options: PlanOptions = given
   const fails = (wanted: PlanOptions) => {
     if (runs >= runsMax) return false
     runs++
-    return runPlan(planOf(seed, wanted)).violations.some((violation) => violation.check === check)
+    return runPlan(planOf(seed, wanted), run).violations.some((violation) => violation.check === check)
   }
   const attempt = (wanted: PlanOptions) => {
     const isSmaller = fails(wanted)

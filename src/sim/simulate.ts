@@ -11,7 +11,7 @@ import { type BucketSettings, type PlanOptions, planOf } from './plan.js'
 import { type RunOutcome, runPlan } from './run.js'
 import { commandOf } from './shrink.js'
 
-export interface SimulateOptions {
+export interface SimulateOptions<Value, Change> {
   /** How many seeds; 100 when left out. */
   readonly seeds?: number
   /** The first of them; 1 when left out. */
@@ -21,7 +21,7 @@ export interface SimulateOptions {
   /** Copies of each key, at most as many as nodes; mostly 3 when left out. */
   readonly copies?: number
   /** What the clients do: an application's own values and changes. Left out: a mix of what is built in. */
-  readonly application?: Application<never, never>
+  readonly application?: Application<Value, Change>
   /** How its bucket asks for copies; drawn from the seed where left out. */
   readonly bucket?: BucketSettings
   /** Told after each seed. */
@@ -52,9 +52,11 @@ export interface SimulateReport {
  * nothing comes from nowhere or comes back, siblings are exactly the concurrent writes, replicas become equal.
  * Takes about a tenth of a second a seed.
  */
-export function simulate(options: SimulateOptions = {}): SimulateReport {
+export function simulate<Value = unknown, Change = unknown>(
+  options: SimulateOptions<Value, Change> = {},
+): SimulateReport {
   const { seeds = 100, from = 1, nodes, copies, bucket } = options
-  const application = options.application as Application | undefined
+  const application = options.application as unknown as Application | undefined
   const failures: SimulateFailure[] = []
   const outcomes = { ok: 0, refused: 0, unknown: 0, reads: 0, failedReads: 0, glances: 0 }
   const faults: Record<string, number> = {}
