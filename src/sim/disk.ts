@@ -25,6 +25,8 @@ export interface DiskPorts {
   readonly random: Random
   now(): Millis
   schedule(delay: Millis, run: () => void): void
+  /** The longest that a commit takes when all is well. */
+  readonly commitMsMax: Millis
 }
 
 /** Rows of objects alone rot: of a hint there is no second copy to mend it from. */
@@ -36,6 +38,8 @@ export class FaultyDisk implements Store {
   private readonly faults: DiskFaults
   private readonly ports: DiskPorts
   private failed: string | undefined
+  /** When the last commit that is under way happens: none overtakes another. */
+  private busyUntil: Millis = 0
 
   constructor(inner: Store, faults: DiskFaults, ports: DiskPorts) {
     this.inner = inner
@@ -54,12 +58,23 @@ export class FaultyDisk implements Store {
       if (this.ports.random() < 0.5) return this.inner.commit(writes, 'os', () => answer(this.failure()))
     }
     if (this.failed !== undefined) this.ports.schedule(0, () => answer(this.failure()))
-    else this.inner.commit(writes, level, answer)
+    else this.inTurn(() => this.inner.commit(writes, level, answer))
+  }
+
+  /** A change happens somewhere between the call and the answer; who dies meanwhile never knows whether it did. */
+  private inTurn(change: () => void): void {
+    const { ports } = this
+    const now = ports.now()
+    this.busyUntil = Math.max(this.busyUntil, now + ports.commitMsMax * ports.random())
+    ports.schedule(this.busyUntil - now, change)
   }
 
   deleteRange(from: RowKey, to: RowKey, done: Done): void {
     if (this.failed !== undefined) this.ports.schedule(0, () => done(this.failure()))
-    else this.inner.deleteRange(from, to, this.late(done))
+    else {
+      const answer = this.late(done)
+      this.inTurn(() => this.inner.deleteRange(from, to, answer))
+    }
   }
 
   private failure(): RingspunError {

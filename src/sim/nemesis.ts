@@ -39,7 +39,7 @@ export class Nemesis {
   static diskOf(
     nemesis: () => Nemesis | undefined,
     world: () => World,
-    seed: number,
+    { seed, commitMsMax }: SimPlan,
   ): (node: NodeId, store: FaultyDisk['inner']) => FaultyDisk {
     let lives = 0
     return (node, store) => {
@@ -49,6 +49,7 @@ export class Nemesis {
         random,
         now: () => world().now(),
         schedule: (delay, run) => world().schedule(delay, run),
+        commitMsMax,
       })
     }
   }

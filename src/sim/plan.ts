@@ -107,6 +107,8 @@ export interface SimPlan {
   readonly budget: Budget
   readonly seconds: number
   readonly paddingBytes: number
+  /** The longest that a commit takes when the disk is well. */
+  readonly commitMsMax: Millis
   /** How likely a rare branch is taken; 0: never. */
   readonly rare: number
   readonly faults: readonly SimFault[]
@@ -158,7 +160,10 @@ export function planOf(seed: number, options: PlanOptions = {}): SimPlan {
             : 'rot'
   // Drawn in any case, so that what is given does not move the rest.
   const nodesDrawn = 3 + randomBelow(random, 4)
-  const copiesDrawn = random() < 0.9 ? 3 : 2
+  // With one copy alone nobody makes good what is lost on its way.
+  const copiesAt = random()
+  const copiesMin = budget === 'wipe' || budget === 'rot' ? 2 : 1
+  const copiesDrawn = copiesAt < 0.7 ? 3 : copiesAt < 0.82 ? 2 : copiesMin
   const secondsDrawn = 60 + randomBelow(random, 120)
   const nodes = options.nodes ?? nodesDrawn
   const copies = Math.min(nodes, options.copies ?? copiesDrawn)
@@ -169,7 +174,7 @@ export function planOf(seed: number, options: PlanOptions = {}): SimPlan {
     copies,
     partitions: 4 << randomBelow(random, 3),
     memoryBytes: (512 * 1024) << randomBelow(random, 2),
-    mendEveryMs: 200 + randomBelow(random, 800),
+    mendEveryMs: random() < 0.6 ? 200 + randomBelow(random, 800) : 1_000 + randomBelow(random, 5_000),
     reapAfterMs: random() < 0.3 ? 0 : 2_000 + randomBelow(random, 20_000),
     gossipEveryMs: random() < 0.5 ? 0 : 500 + randomBelow(random, 1_000),
     budget,
@@ -177,6 +182,7 @@ export function planOf(seed: number, options: PlanOptions = {}): SimPlan {
     // A disk that answers badly is only asked for what memory has let go.
     paddingBytes:
       random() < 0.3 || budget === 'rot' ? 2_000 + randomBelow(random, 3_000) : randomBelow(random, 100),
+    commitMsMax: random() < 0.3 ? 0 : 50 * random() ** 2,
     rare: random() < 0.4 ? 0 : random() * 0.2,
   }
   const bursts = Array.from({ length: 8 + randomBelow(random, 24) }, () => random() * seconds * 1_000)
@@ -210,6 +216,7 @@ function kindsOf(budget: Budget, random: Random): FaultKind[] {
     if (isWithin) for (let i = 0; i < weight; i++) kinds.push(kind)
   }
   const own = (Object.keys(alone) as FaultKind[]).find((kind) => alone[kind] === budget)
+  if (random() < 0.15) kinds.push('ring', 'ring', 'ring', 'split', 'cut', 'isolate', 'away')
   if (own !== undefined) kinds.push(own, own, own, own)
   return kinds
 }

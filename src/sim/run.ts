@@ -56,7 +56,7 @@ export function runPlan(plan: SimPlan, options: RunOptions = {}): RunOutcome {
     wrapStore: Nemesis.diskOf(
       () => nemesis,
       () => world,
-      plan.seed,
+      plan,
     ),
     rarely: rareBranches(plan, rare, () => nemesis?.isOver ?? true),
   })
