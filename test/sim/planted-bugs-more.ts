@@ -142,11 +142,11 @@ export const moreBugs: readonly PlantedBug[] = [
     found: lost,
   },
   {
-    name: 'a repair ends after its first page',
+    name: 'a repair is done before it has begun',
     file: 'actors/vnode/repair.js',
-    from: 'repair.after = repair.next;',
-    to: 'repair.isBare = false;\n        return allDone(state, turn);',
-    found: differ,
+    from: 'if (repair.missing.length === 0)\n        return allDone(state, turn);',
+    to: 'return allDone(state, turn);',
+    found: lost,
   },
   {
     name: 'who began bare counts as whole at once',
