@@ -3,6 +3,7 @@
 
 import { type ErrorCode, errorTable, RingspunError } from '../base/errors.js'
 import { limits } from '../base/limits.js'
+import { NumberMap } from '../base/number-map.js'
 import type { Millis, NodeId, RequestId } from '../base/units.js'
 import { type Address, singleAddress } from '../protocol/address.js'
 import type { ClientMessage, Envelope, GatewayMessage, Protocol } from '../protocol/envelope.js'
@@ -42,7 +43,7 @@ const sweepMs = 100
 export class Requests {
   private readonly self: Address<'client'>
   private readonly path: RequestPath
-  private readonly open = new Map<RequestId, Open>()
+  private readonly open = new NumberMap<Open>()
   private readonly aborts = new Map<AbortSignal, Aborts>()
   private last: RequestId = 0
   private sweep: NodeJS.Timeout | undefined
@@ -144,7 +145,7 @@ export class Requests {
   close(): void {
     const closed = this.refuseNew()
     clearInterval(this.sweep)
-    for (const request of [...this.open.keys()]) {
+    for (const [request] of this.open) {
       const open = this.take(request)
       open?.reject(open.writes ? error('coordinator-lost', 'the cluster was closed meanwhile') : closed)
     }
