@@ -297,11 +297,15 @@ function readContext(reader: Reader): Context {
   const stamp = reader.f64()
   const count = reader.varint()
   if (count * 13 > reader.rest) throw new Malformed('clock cut off')
+  // Nearly always one: an array that grows from nothing has room for seventeen.
+  if (count === 1) return { stamp, clock: [readEntry(reader)] }
   const clock: ClockEntry[] = []
-  for (let i = 0; i < count; i++) {
-    clock.push({ actor: reader.f64(), counter: reader.varint(), time: reader.u32() })
-  }
+  for (let i = 0; i < count; i++) clock.push(readEntry(reader))
   return { stamp, clock }
+}
+
+function readEntry(reader: Reader): ClockEntry {
+  return { actor: reader.f64(), counter: reader.varint(), time: reader.u32() }
 }
 
 function writePut(writer: Writer, put: Put): void {
