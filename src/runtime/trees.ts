@@ -154,7 +154,7 @@ export class Trees {
       this.toggle(slot, leaf, old.high, old.low, now)
       this.toggle(newSlot, leaf, fresh.high, fresh.low, now)
     }
-    const known = this.unflushed.get(key)
+    const known = this.unflushed.size === 0 ? undefined : this.unflushed.get(key)
     if (after === undefined) {
       // Its row is deleted with the next batch.
       if (known !== undefined) this.changes.add(known.slot, leaf, known.high, known.low)

@@ -65,12 +65,10 @@ export class Transport {
     const { scratch } = this
     scratch.reset()
     encodeEnvelope(scratch, envelope)
-    if (refusalOf(envelope.message, 'overloaded') === undefined) {
-      writer.pushAlways(this.generation, generation, scratch.bytes, 0, scratch.length)
-      return 'sent'
-    }
-    const pushed = writer.push(this.generation, generation, scratch.bytes, 0, scratch.length)
-    return pushed === 'full' ? 'full' : 'sent'
+    if (writer.push(this.generation, generation, scratch.bytes, 0, scratch.length) !== 'full') return 'sent'
+    if (refusalOf(envelope.message, 'overloaded') !== undefined) return 'full'
+    writer.pushAlways(this.generation, generation, scratch.bytes, 0, scratch.length)
+    return 'sent'
   }
 
   /** Takes in what the mailboxes hold, a bounded part of each. */
