@@ -41,6 +41,7 @@ const replicateCode = 3
 const replicatedCode = 4
 const fetchCode = 5
 const fetchedCode = 6
+// 7: acknowledgements.ts
 
 type Packed = Exclude<
   Message['type'],

@@ -199,8 +199,7 @@ export class Host {
     })
     const gathered = this.inbox
     this.inbox = gathered.splice(limits.turnMessagesMax)
-    let looked = 0
-    for (let at = 0; at < gathered.length; at++) {
+    for (let at = 0, looked = 0; at < gathered.length; at++) {
       if (at === looked) looked = this.ahead?.look(gathered, at) ?? gathered.length
       this.dispatch(gathered[at] as Envelope)
     }

@@ -105,14 +105,15 @@ function replaceLatest(partition: Partition, key: Key, envelope: Envelope, copy:
   return true
 }
 
+const stored: Readonly<Record<Level, Replicated>> = {
+  memory: { type: 'replicated', level: 'memory' },
+  os: { type: 'replicated', level: 'os' },
+  disk: { type: 'replicated', level: 'disk' },
+}
+const notStored: ReplicateFailed = { type: 'replicate-failed', code: 'storage-failed' }
+
 function acknowledge(envelope: Envelope, level: Level, turn: Turn): void {
-  turn.sendDurable(
-    level,
-    envelope.from as Address<'vnode'>,
-    { type: 'replicated', level },
-    { type: 'replicate-failed', code: 'storage-failed' },
-    envelope.request,
-  )
+  turn.sendDurable(level, envelope.from as Address<'vnode'>, stored[level], notStored, envelope.request)
 }
 
 /** A replica has it: perhaps enough have, perhaps a page of repair is stored. */
