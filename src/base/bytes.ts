@@ -28,23 +28,24 @@ let slab = Buffer.allocUnsafeSlow(slabBytes)
 let slabUsed = 0
 
 /**
- * A copy that may be kept. Small ones share slabs, which live as long as the longest-lived of them: for what
- * travels, not for what is stored.
+ * Bytes to be written at once, which may be kept. Small ones share slabs, which live as long as the longest-lived of
+ * them: for what travels, not for what is stored.
  */
-export function copyBytes(source: Uint8Array): Buffer {
-  const { length } = source
-  if (length > slabBytes / 8) {
-    const own = Buffer.allocUnsafeSlow(length)
-    own.set(source)
-    return own
-  }
+export function freshBytes(length: number): Buffer {
+  if (length > slabBytes / 8) return Buffer.allocUnsafeSlow(length)
   if (slabUsed + length > slabBytes) {
     slab = Buffer.allocUnsafeSlow(slabBytes)
     slabUsed = 0
   }
-  const copy = slab.subarray(slabUsed, slabUsed + length)
-  copy.set(source)
+  const bytes = slab.subarray(slabUsed, slabUsed + length)
   slabUsed += length
+  return bytes
+}
+
+/** A copy that may be kept: see `freshBytes`. */
+export function copyBytes(source: Uint8Array): Buffer {
+  const copy = freshBytes(source.length)
+  copy.set(source)
   return copy
 }
 
@@ -54,9 +55,22 @@ const floatBytes = new Uint8Array(float.buffer)
 export class Writer {
   bytes: Buffer
   length = 0
+  private view: DataView
 
   constructor(capacity = 1024) {
     this.bytes = Buffer.allocUnsafeSlow(capacity)
+    this.view = new DataView(this.bytes.buffer)
+  }
+
+  /** Forgets all, and with it the memory beyond so many bytes. */
+  shrink(capacity: number): void {
+    this.length = 0
+    if (this.bytes.length > capacity) this.use(Buffer.allocUnsafeSlow(capacity))
+  }
+
+  private use(bytes: Buffer): void {
+    this.bytes = bytes
+    this.view = new DataView(bytes.buffer)
   }
 
   reset(): void {
@@ -68,7 +82,7 @@ export class Writer {
     if (this.length + count <= this.bytes.length) return
     const grown = Buffer.allocUnsafeSlow(Math.max(this.bytes.length * 2, this.length + count))
     this.bytes.copy(grown, 0, 0, this.length)
-    this.bytes = grown
+    this.use(grown)
   }
 
   u8(value: number): void {
@@ -84,23 +98,15 @@ export class Writer {
 
   u32(value: number): void {
     this.reserve(4)
-    const bytes = this.bytes
-    const at = this.length
-    bytes[at] = value
-    bytes[at + 1] = value >>> 8
-    bytes[at + 2] = value >>> 16
-    bytes[at + 3] = value >>> 24
-    this.length = at + 4
+    this.view.setUint32(this.length, value, true)
+    this.length += 4
   }
 
   /** A number of up to 53 bits and a sign, or any double. */
   f64(value: number): void {
     this.reserve(8)
-    float[0] = value
-    const bytes = this.bytes
-    const at = this.length
-    for (let i = 0; i < 8; i++) bytes[at + i] = floatBytes[i] as number
-    this.length = at + 8
+    this.view.setFloat64(this.length, value, true)
+    this.length += 8
   }
 
   /** An unsigned number below 2^53 in 1 to 8 bytes: seven bits each, the lowest first. */
@@ -134,9 +140,9 @@ export class Writer {
 }
 
 export class Reader {
-  private readonly bytes: Buffer
+  readonly bytes: Buffer
   at: number
-  readonly end: number
+  end: number
 
   constructor(bytes: Uint8Array, start = 0, end = bytes.length) {
     this.bytes = Buffer.isBuffer(bytes)

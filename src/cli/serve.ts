@@ -6,6 +6,7 @@ import type { ClusterOptions } from '../client/api.js'
 import { Cluster } from '../client/open.js'
 import { startRedisServer } from '../server/redis-server.js'
 import { type Option, oneOf, optionLines, readArguments, wholeNumber } from './arguments.js'
+import { freeSocket } from './free-socket.js'
 
 const options: readonly Option[] = [
   { name: 'dir', value: 'DIR', help: 'data directory, made if it is not there', default: './data' },
@@ -51,6 +52,7 @@ const options: readonly Option[] = [
     default: '127.0.0.1',
   },
   { name: 'port', value: 'PORT', help: 'port to listen on, 0 for a free one', default: '7379' },
+  { name: 'socket', value: 'PATH', help: 'Unix socket to listen on as well' },
   { name: 'faults', help: 'allow RS.FAULT: kill, stall, wipe and isolate nodes on purpose' },
   { name: 'quiet', help: 'log warnings and errors only' },
   { name: 'help', help: 'show this page' },
@@ -59,7 +61,7 @@ const options: readonly Option[] = [
 const help = `Usage: ringspun serve [OPTIONS]
 
 Runs a cluster of K nodes in this process and serves it over the Redis protocol (RESP2, RESP3).
-When it serves it prints one line: ringspun ready resp=HOST:PORT nodes=K pid=PID
+When it serves it prints one line: ringspun ready resp=HOST:PORT nodes=K pid=PID, and with --socket: socket=PATH
 
 Options:
 ${optionLines(options)}
@@ -101,7 +103,8 @@ function clusterOptions(args: readonly string[]) {
   }
   const host = String(given['host'] ?? '127.0.0.1')
   const port = wholeNumber(given, 'port', 0, 65_535) ?? 7379
-  return { cluster, host, port, faults: given['faults'] === true }
+  const socket = given['socket'] === undefined ? undefined : String(given['socket'])
+  return { cluster, host, port, socket, faults: given['faults'] === true }
 }
 
 function logTo(quiet: boolean): NonNullable<ClusterOptions['log']> {
@@ -112,16 +115,18 @@ function logTo(quiet: boolean): NonNullable<ClusterOptions['log']> {
 }
 
 async function serveUntilSignal(args: readonly string[]): Promise<number> {
-  const { cluster: settings, host, port, faults } = clusterOptions(args)
+  const { cluster: settings, host, port, socket, faults } = clusterOptions(args)
   const log = settings.log as NonNullable<ClusterOptions['log']>
   if (!['127.0.0.1', '::1', 'localhost'].includes(host)) {
     log('warn', `listening on ${host}: anybody who reaches this address can read and write everything`)
   }
+  if (socket !== undefined) await freeSocket(socket)
   const cluster = await Cluster.open(settings)
   const server = await startRedisServer({
     cluster,
     host,
     port,
+    ...(socket !== undefined && { socket }),
     faults,
     valueBytesMax: cluster.options.valueBytesMax,
     log,
@@ -131,8 +136,9 @@ async function serveUntilSignal(args: readonly string[]): Promise<number> {
   })
   const signal = signalled()
   const { nodes } = cluster.options
+  const also = socket === undefined ? '' : ` socket=${socket}`
   process.stdout.write(
-    `ringspun ready resp=${server.host}:${server.port} nodes=${nodes} pid=${process.pid}\n`,
+    `ringspun ready resp=${server.host}:${server.port} nodes=${nodes} pid=${process.pid}${also}\n`,
   )
   log('info', `${await signal}: draining`)
   await server.close()

@@ -43,6 +43,7 @@ import {
   checkW,
   timeoutOf,
 } from './options.js'
+import type { Answer } from './requests.js'
 import { Glance, Reading, Written } from './results.js'
 import { clearBucket, countKeys, scanPage, walkPages } from './scan.js'
 import { readToken, writeToken } from './token.js'
@@ -86,6 +87,8 @@ export class ClusterBucket<T> implements Bucket<T> {
   private readonly core: ClusterCore
   private readonly merge: ((a: T, b: T) => T) | undefined
   private readonly codec: 'auto' | 'bytes'
+  private readonly reading: (answer: Answer, message: Get) => GetResult<T>
+  private readonly written: (answer: Answer, message: Put) => WriteResult<T>
 
   constructor(core: ClusterCore, name: string, options: BucketOptions<T>) {
     this.core = core
@@ -93,6 +96,11 @@ export class ClusterBucket<T> implements Bucket<T> {
     this.prefix = bucketPrefix(name)
     this.merge = options.merge
     this.codec = options.codec ?? 'auto'
+    this.reading = (answer, { hash }) => {
+      const { object, fastest } = answer as GetAnswered
+      return new Reading(this, object, hash, fastest, false)
+    }
+    this.written = (answer, { hash }) => new Written(this, answer as PutAnswered, hash)
   }
 
   get properties(): BucketProperties {
@@ -153,63 +161,43 @@ export class ClusterBucket<T> implements Bucket<T> {
     }
   }
 
-  private async ask({ message, timeoutMs, signal }: Question): Promise<GetResult<T>> {
-    const answer = (await this.core.requests.send(message, timeoutMs, signal)) as GetAnswered
-    return new Reading(this, answer.object, message.hash, answer.fastest, false)
+  private ask({ message, timeoutMs, signal }: Question): Promise<GetResult<T>> {
+    return this.core.requests.sendFor(message, timeoutMs, signal, this.reading)
   }
 
-  put(key: KeyInput, value: T, options: PutOptions = {}): Promise<WriteResult<T>> {
-    return this.change(key, options, putNames, () => valueChange(value, options))
+  put(key: KeyInput, value: T, options: PutOptions = none): Promise<WriteResult<T>> {
+    try {
+      return this.send(this.prepare(key, options, valueChange(value, options)), options.signal)
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
   delete(
     key: KeyInput,
-    options: WriteOptions & { readonly returnPrevious?: boolean } = {},
+    options: WriteOptions & { readonly returnPrevious?: boolean } = none,
   ): Promise<WriteResult<T>> {
-    return this.change(key, options, deleteNames, () => ({
-      change: 'delete',
-      value: undefined,
-      expires: 0,
-      keepExpiry: false,
-      condition: 'none',
-      returnPrevious: checkFlag('returnPrevious', options.returnPrevious),
-    }))
+    try {
+      return this.send(this.prepare(key, options, deletion(options)), options.signal)
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
   expire(
     key: KeyInput,
     expiresAt: Millis,
-    options: WriteOptions & { readonly returnPrevious?: boolean } = {},
+    options: WriteOptions & { readonly returnPrevious?: boolean } = none,
   ): Promise<WriteResult<T>> {
-    return this.change(key, options, deleteNames, () => ({
-      change: 'touch',
-      value: undefined,
-      expires: expiresAt === 0 ? 0 : checkInstant(expiresAt),
-      keepExpiry: false,
-      condition: 'present',
-      returnPrevious: checkFlag('returnPrevious', options.returnPrevious),
-    }))
+    try {
+      return this.send(this.prepare(key, options, touch(expiresAt, options)), options.signal)
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
-  /** The way of every write. Wrong arguments reject the promise, nothing throws at the caller. */
-  private async change(
-    key: KeyInput,
-    options: WriteOptions,
-    names: readonly string[],
-    read: () => Change,
-  ): Promise<WriteResult<T>> {
-    return this.send(this.prepare(key, options, names, read), options.signal)
-  }
-
-  private prepare(
-    key: KeyInput,
-    options: WriteOptions,
-    names: readonly string[],
-    read: () => Change,
-  ): Prepared {
-    checkNames(options, names, 'write')
+  private prepare(key: KeyInput, options: WriteOptions, wanted: Change): Prepared {
     const { core } = this
-    const wanted = read()
     const properties = this.properties
     const { n, conflicts, durability } = properties
     const w = options.w === undefined ? properties.w : checkW(options.w, n)
@@ -247,10 +235,8 @@ export class ClusterBucket<T> implements Bucket<T> {
     return { message, timeoutMs: timeoutOf(options) }
   }
 
-  private async send(put: Prepared, signal: AbortSignal | undefined): Promise<WriteResult<T>> {
-    const { message, timeoutMs } = put
-    const answer = (await this.core.requests.send(message, timeoutMs, signal)) as PutAnswered
-    return new Written(this, answer, message.hash)
+  private send(put: Prepared, signal: AbortSignal | undefined): Promise<WriteResult<T>> {
+    return this.core.requests.sendFor(put.message, put.timeoutMs, signal, this.written)
   }
 
   private encode(wanted: Change): { readonly encoding: number; readonly bytes: Uint8Array } {
@@ -287,7 +273,7 @@ export class ClusterBucket<T> implements Bucket<T> {
         throw new RingspunError('option-invalid', `an entry is [key, value], got ${describe(entry)}`)
       }
       const [key, value] = entry as readonly [KeyInput, T]
-      return this.prepare(key, options, putNames, () => valueChange(value, options))
+      return this.prepare(key, options, valueChange(value, options))
     })
     return inWindows(puts, (put) => this.send(put, options.signal))
   }
@@ -338,9 +324,19 @@ export class ClusterBucket<T> implements Bucket<T> {
 }
 
 const nothing = Buffer.alloc(0)
-const none: ReadOptions = {}
+const plainChange: Change = {
+  change: 'value',
+  value: undefined,
+  expires: 0,
+  keepExpiry: false,
+  condition: 'none',
+  returnPrevious: false,
+}
+const none: Readonly<Record<never, never>> = {}
 
 function valueChange(value: unknown, options: PutOptions): Change {
+  if (options === none) return { ...plainChange, value }
+  checkNames(options, putNames, 'write')
   const { condition } = options
   return {
     change: 'value',
@@ -350,6 +346,19 @@ function valueChange(value: unknown, options: PutOptions): Change {
     condition: condition === undefined ? 'none' : checkOneOf('condition', condition, ['absent', 'present']),
     returnPrevious: checkFlag('returnPrevious', options.returnPrevious),
   }
+}
+
+function deletion(options: WriteOptions & { readonly returnPrevious?: boolean }): Change {
+  checkNames(options, deleteNames, 'write')
+  const returnPrevious = checkFlag('returnPrevious', options.returnPrevious)
+  return { ...plainChange, change: 'delete', returnPrevious }
+}
+
+function touch(expiresAt: Millis, options: WriteOptions & { readonly returnPrevious?: boolean }): Change {
+  checkNames(options, deleteNames, 'write')
+  const expires = expiresAt === 0 ? 0 : checkInstant(expiresAt)
+  const returnPrevious = checkFlag('returnPrevious', options.returnPrevious)
+  return { ...plainChange, change: 'touch', expires, condition: 'present', returnPrevious }
 }
 
 function expiryOf(options: PutOptions): Millis {

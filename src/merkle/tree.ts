@@ -64,6 +64,11 @@ export class VersionTree {
     }
   }
 
+  /** One word of a leaf. */
+  peek(leaf: number): number {
+    return this.words[2 * ((this.starts[this.depth] as number) + leaf)] as number
+  }
+
   /** The nodes of a level as words, two each; those under `parent` of the level above, or all of it. */
   hashes(level: number, parent: number): Uint32Array {
     if (level === 0) return this.words.slice(0, 2)

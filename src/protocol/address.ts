@@ -41,13 +41,13 @@ export const supervisorThread: NodeId = 0
 /** Threads of one cluster, all kinds. */
 export const threadsMax = 1 + limits.nodesMax + limits.clientsMax
 
-const vnodes = new Map<NodeId, Address<'vnode'>[]>()
+const vnodes: Address<'vnode'>[][] = []
 
 export function vnodeAddress(node: NodeId, partition: Partition): Address<'vnode'> {
-  let row = vnodes.get(node)
+  let row = vnodes[node]
   if (row === undefined) {
     row = []
-    vnodes.set(node, row)
+    vnodes[node] = row
   }
   const known = row[partition]
   if (known !== undefined) return known
@@ -56,14 +56,18 @@ export function vnodeAddress(node: NodeId, partition: Partition): Address<'vnode
   return address
 }
 
-const singles = new Map<string, Address>()
+const singles = new Map<Kind, Address[]>()
 
 /** The address of the only actor of this kind on that thread. */
 export function singleAddress<K extends Exclude<Kind, 'vnode'>>(kind: K, node: NodeId): Address<K> {
-  const name = `${kind}@${node}`
-  const known = singles.get(name)
+  let row = singles.get(kind)
+  if (row === undefined) {
+    row = []
+    singles.set(kind, row)
+  }
+  const known = row[node]
   if (known !== undefined) return known as Address<K>
   const address: Address<K> = { kind, node, partition: 0 }
-  singles.set(name, address)
+  row[node] = address
   return address
 }

@@ -41,7 +41,8 @@ export class Aside {
 
   /** Puts the envelope aside when its key is not in memory, or others for the key wait already. */
   mustWait(key: Key, partition: Partition, envelope: Envelope): boolean {
-    const waiting = this.keys.get(key)
+    // A look into an empty Map costs the hash of a fresh text.
+    const waiting = this.keys.size === 0 ? undefined : this.keys.get(key)
     if (waiting !== undefined) {
       waiting.envelopes.push(envelope)
       this.count++

@@ -30,6 +30,7 @@ import {
 } from '../protocol/envelope.js'
 import type { NodesChanged, RingChanged } from '../protocol/life.js'
 import { hashOf, partitionOf } from '../ring/ring.js'
+import { Ahead } from './ahead.js'
 import { Aside } from './aside.js'
 import { Cast, type KeptHints } from './cast.js'
 import { Journal } from './journal.js'
@@ -54,6 +55,7 @@ export class Host {
   private readonly timers = new Timers()
   private readonly turn: HostTurn
   private readonly aside: Aside | undefined
+  private readonly ahead: Ahead | undefined
   private readonly walks: Walks | undefined
   private inbox: Envelope[] = []
   private readonly vnodes: (VnodeState | undefined)[] = []
@@ -80,6 +82,7 @@ export class Host {
       )
     this.walks = storage && this.journal && new Walks(ports, storage, this.journal, hash, deliver)
     const listings = storage && this.walks && new Listings(this.walks, storage.trees, hash, deliver)
+    this.ahead = storage && new Ahead(storage)
     this.aside = storage && new Aside(ports, storage, (key) => this.journal?.isForgotten(key) ?? false)
     this.turn = new HostTurn(ports, this.timers, this.journal, this.walks, listings)
     this.turn.begin()
@@ -195,9 +198,11 @@ export class Host {
       turn.fetched = undefined
     })
     const gathered = this.inbox
-    if (gathered.length > limits.turnMessagesMax) this.inbox = gathered.splice(limits.turnMessagesMax)
-    else this.inbox = []
-    for (const envelope of gathered) this.dispatch(envelope)
+    this.inbox = gathered.splice(limits.turnMessagesMax)
+    for (let at = 0, looked = 0; at < gathered.length; at++) {
+      if (at === looked) looked = this.ahead?.look(gathered, at) ?? gathered.length
+      this.dispatch(gathered[at] as Envelope)
+    }
     this.aside?.fetch()
     this.suspect()
     // Before anything that was decided can be heard of.

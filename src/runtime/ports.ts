@@ -20,6 +20,8 @@ export interface Memory {
   /** The same, and it does not count as a use: for walks, which would flood the cache. */
   peek(key: Key, hash: number): Uint8Array | undefined
   has(key: Key, hash: number): boolean
+  /** Loads what looks for keys with the first `count` of these hashes need. No effect besides. */
+  touch(hashes: Uint32Array, count: number): void
   /** False when everything in it is unflushed and there is no room. */
   put(key: Key, hash: number, value: Uint8Array, state: 'clean' | 'dirty' | 'volatile'): boolean
   remove(key: Key, hash: number): void

@@ -62,6 +62,9 @@ export class Trees {
   private readonly stale = new Set<number>()
   private hasMarker = false
   private rewriteAll = false
+  private lastRow = 0
+  /** What `touch` has read, so that nobody leaves its reading out. */
+  touched = 0
   private readonly before: Signature = { high: 0, low: 0 }
   private readonly after: Signature = { high: 0, low: 0 }
 
@@ -151,7 +154,7 @@ export class Trees {
       this.toggle(slot, leaf, old.high, old.low, now)
       this.toggle(newSlot, leaf, fresh.high, fresh.low, now)
     }
-    const known = this.unflushed.get(key)
+    const known = this.unflushed.size === 0 ? undefined : this.unflushed.get(key)
     if (after === undefined) {
       // Its row is deleted with the next batch.
       if (known !== undefined) this.changes.add(known.slot, leaf, known.high, known.low)
@@ -176,10 +179,23 @@ export class Trees {
     }
   }
 
+  /** Loads what changes of keys with these hashes will need, when they go where the last change went. */
+  touch(hashes: Uint32Array, count: number): void {
+    const trees = this.trees[this.lastRow]
+    if (trees === undefined) return
+    let seen = 0
+    for (let i = 0; i < count; i++) {
+      const hash = hashes[i] as number
+      seen += trees[this.partitionOf(hash)]?.peek(this.leafOf(hash)) ?? 0
+    }
+    this.touched = seen
+  }
+
   private toggle(slot: number, leaf: number, high: number, low: number, now: Millis): void {
     const tree = this.treeAt(slot)
     tree.toggle(leaf, high, low)
     tree.changedAt = now
+    this.lastRow = slot >>> 16
   }
 
   /** What is in the store of this partition is not to be told by its trees any more. */

@@ -22,6 +22,8 @@ export interface RedisServerOptions {
   readonly host?: string
   /** Default 6379; 0 picks a free one. */
   readonly port?: number
+  /** Path of a Unix socket to listen on as well. Nothing may be there. */
+  readonly socket?: string
   /** The longest bulk string that a request may have: the cluster's `valueBytesMax`, or at least a key. */
   readonly valueBytesMax?: number
   /** Default 1,024. One more is answered with an error and closed. */
@@ -36,6 +38,7 @@ export interface RedisServerOptions {
 export interface RedisServer {
   readonly host: string
   readonly port: number
+  readonly socket: string | undefined
   /** Takes no more, answers what is in flight (for 5 seconds at most), and closes. The cluster stays open. */
   close(): Promise<void>
 }
@@ -54,14 +57,14 @@ export async function startRedisServer(options: RedisServerOptions): Promise<Red
   const bounds: ConnectionLimits = { ...connectionLimits, ...options.limits }
   let lastId = 0
 
-  server.on('connection', (socket: Socket) => {
+  const connected = (socket: Socket) => {
     if (connections.size >= state.settings.connectionsMax) {
       state.statistics.connectionsRejected++
       reject(socket)
       return
     }
     state.statistics.connections++
-    const session = makeSession(++lastId, socket, state)
+    const session = makeSession(++lastId, socket, state, options.socket)
     const connection = new Connection(socket, session, writer, bounds)
     sessions.set(session.id, session)
     connections.set(session.id, connection)
@@ -70,22 +73,26 @@ export async function startRedisServer(options: RedisServerOptions): Promise<Red
       sessions.delete(session.id)
       connections.delete(session.id)
     })
-  })
-  server.on('error', (failure) => state.log('error', `redis: ${failure.message}`))
+  }
+  const servers: Server[] = []
+  const serve = (listening: Server) => {
+    servers.push(listening)
+    listening.on('connection', connected)
+    listening.on('error', (failure) => state.log('error', `redis: ${failure.message}`))
+  }
+  serve(server)
   const sweep = setInterval(() => {
     const now = Date.now()
     for (const connection of connections.values()) connection.check(now)
   }, checkEveryMs)
   sweep.unref()
   let closed: Promise<void> | undefined
-  return {
-    host,
-    port,
-    close() {
-      closed ??= closeGracefully(server, connections, sweep)
-      return closed
-    },
+  const close = () => {
+    closed ??= closeGracefully(servers, connections, sweep)
+    return closed
   }
+  if (options.socket !== undefined) await listenOnSocket(options.socket, serve).catch(refuseAfter(close))
+  return { host, port, socket: options.socket, close }
 }
 
 function listen(server: Server, host: string, port: number): Promise<{ host: string; port: number }> {
@@ -107,6 +114,38 @@ function listen(server: Server, host: string, port: number): Promise<{ host: str
       onError(cause as NodeJS.ErrnoException)
     }
   })
+}
+
+/** The operating system cuts off longer ones, or refuses them, each in its own way. */
+const socketBytesMax = 103
+
+function listenOnSocket(path: string, serve: (server: Server) => void): Promise<void> {
+  const server = createServer({ allowHalfOpen: true })
+  return new Promise<void>((resolve, fail) => {
+    const bytes = Buffer.byteLength(path)
+    if (bytes === 0 || bytes > socketBytesMax || path.includes('\0')) {
+      const reason = `the path of a socket has 1 to ${socketBytesMax} bytes, got ${bytes}`
+      return fail(new RingspunError('option-invalid', reason, { limit: socketBytesMax }))
+    }
+    const onError = (cause: NodeJS.ErrnoException): void => {
+      const code = cause.code === 'EADDRINUSE' ? 'address-in-use' : 'option-invalid'
+      const reason = `cannot listen on ${path}: ${cause.code ?? cause.message}`
+      fail(new RingspunError(code, reason, { socket: path }, cause))
+    }
+    server.once('error', onError)
+    server.listen(path, () => {
+      server.removeListener('error', onError)
+      serve(server)
+      resolve()
+    })
+  })
+}
+
+function refuseAfter(close: () => Promise<void>): (error: unknown) => Promise<never> {
+  return async (error) => {
+    await close()
+    throw error
+  }
 }
 
 function makeState(
@@ -162,13 +201,17 @@ function makeState(
   }
 }
 
-function makeSession(id: number, socket: Socket, server: ServerState): Session {
+function makeSession(id: number, socket: Socket, server: ServerState, path: string | undefined): Session {
   const now = Date.now()
   return {
     id,
     server,
-    address: `${socket.remoteAddress ?? '?'}:${socket.remotePort ?? 0}`,
-    localAddress: `${server.settings.host}:${server.settings.port}`,
+    // As Redis has it: of a Unix socket there is the path, and 0.
+    address: `${socket.remoteAddress ?? path ?? '?'}:${socket.remotePort ?? 0}`,
+    localAddress:
+      path !== undefined && socket.remoteAddress === undefined
+        ? `${path}:0`
+        : `${server.settings.host}:${server.settings.port}`,
     connectedAt: now,
     protocol: 2,
     name: '',
@@ -187,7 +230,7 @@ function reject(socket: Socket): void {
 }
 
 function closeGracefully(
-  server: Server,
+  servers: readonly Server[],
   connections: ReadonlyMap<number, Connection>,
   sweep: NodeJS.Timeout,
 ): Promise<void> {
@@ -195,11 +238,15 @@ function closeGracefully(
     const giveUp = setTimeout(() => {
       for (const connection of connections.values()) connection.destroy()
     }, closeMsMax)
-    server.close(() => {
-      clearTimeout(giveUp)
-      clearInterval(sweep)
-      resolve()
-    })
+    let open = servers.length
+    for (const server of servers) {
+      server.close(() => {
+        if (--open > 0) return
+        clearTimeout(giveUp)
+        clearInterval(sweep)
+        resolve()
+      })
+    }
     for (const connection of connections.values()) connection.drain()
   })
 }

@@ -42,7 +42,7 @@ export function encodeObject(object: StoredObject, keyHash: number): Uint8Array 
   else encodeAny(object)
   scratch.u32(crc32(scratch.bytes.subarray(0, scratch.length), keyHash))
   object.encoded = scratch.copy()
-  if (scratch.bytes.length > scratchBytesKept) scratch.bytes = Buffer.allocUnsafeSlow(scratchBytes)
+  if (scratch.bytes.length > scratchBytesKept) scratch.shrink(scratchBytes)
   return object.encoded
 }
 

@@ -46,7 +46,7 @@ export interface Serving {
   end(signal: NodeJS.Signals): Promise<Ended>
 }
 
-const readyLine = /^ringspun ready resp=([^ ]+):(\d+) nodes=(\d+) pid=(\d+)\n/
+const readyLine = /^ringspun ready resp=([^ ]+):(\d+) nodes=(\d+) pid=(\d+)(?: socket=.*)?\n/
 
 /** Begins to serve on a free port; fails with what the process said when it ends instead. */
 export async function serve(...args: readonly string[]): Promise<Serving> {
@@ -108,8 +108,8 @@ export class Connection {
     socket.on('error', closed)
   }
 
-  static async open(port: number): Promise<Connection> {
-    const socket = connect({ host: '127.0.0.1', port })
+  static async open(at: number | string): Promise<Connection> {
+    const socket = typeof at === 'string' ? connect(at) : connect({ host: '127.0.0.1', port: at })
     await once(socket, 'connect')
     onTestFinished(() => {
       socket.destroy()

@@ -96,6 +96,21 @@ describe('serving', () => {
     await second.end('SIGTERM')
   })
 
+  test.skipIf(process.platform === 'win32')('a Unix socket is served again after SIGKILL', async () => {
+    const dir = temporary()
+    const socket = `${temporary()}/door`
+    const first = await serve('--dir', dir, '--socket', socket, ...few)
+    expect(first.stdout()).toContain(` pid=${first.pid} socket=${socket}\n`)
+    const before = await Connection.open(socket)
+    expect(await before.say('SET', 'k', 'v')).toBe('OK')
+    expectRefused(ringspun('serve', '--dir', temporary(), '--port', '0', '--socket', socket), 69, socket)
+    await first.end('SIGKILL')
+    const second = await serve('--dir', dir, '--socket', socket)
+    expect(await (await Connection.open(socket)).say('GET', 'k')).toBe('v')
+    expect(await (await Connection.open(second.port)).say('GET', 'k')).toBe('v')
+    await second.end('SIGTERM')
+  })
+
   test('as a cache, nothing but its identity is written', async () => {
     const dir = temporary()
     const serving = await serve('--dir', dir, '--durability', 'memory', '--dw', '0', ...few)

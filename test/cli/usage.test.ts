@@ -15,7 +15,10 @@ describe('help', () => {
   })
 
   test.each([
-    ['serve', ['--dir', '--nodes', '--n', '--r', '--w', '--dw', '--durability', '--port', '--quiet']],
+    [
+      'serve',
+      ['--dir', '--nodes', '--n', '--r', '--w', '--dw', '--durability', '--port', '--socket', '--quiet'],
+    ],
     ['status', ['--host', '--port', '--json']],
   ])('of %s: names every option', (command, options) => {
     for (const flag of ['--help', '-h']) {

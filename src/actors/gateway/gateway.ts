@@ -1,6 +1,7 @@
 // The actor that leads requests: state and one exhaustive switch, nothing else.
 
 import { unreachable } from '../../base/assert.js'
+import { NumberMap } from '../../base/number-map.js'
 import type { Key } from '../../base/units.js'
 import type { Address } from '../../protocol/address.js'
 import type { Envelope, GatewayMessage } from '../../protocol/envelope.js'
@@ -26,7 +27,7 @@ export const gatewayActor: Actor<GatewayState, GatewayMessage> = {
       ring: undefined,
       nodes: [],
       lastRequest: 0,
-      pending: new Map(),
+      pending: new NumberMap(),
       readRepairs: 0,
       readRepairsFailed: 0,
       sweeping: false,

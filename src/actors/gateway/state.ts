@@ -1,6 +1,7 @@
 // What a gateway remembers: its open requests. A gateway leads requests for whoever asks it; one lives in
 // every client's thread (client-driven coordination) and one on every node (server-driven). Dynamo 4.5, 6.4.
 
+import type { NumberMap } from '../../base/number-map.js'
 import type { Millis, NodeId, RequestId } from '../../base/units.js'
 import type { Address } from '../../protocol/address.js'
 import type { Envelope } from '../../protocol/envelope.js'
@@ -87,7 +88,7 @@ export interface GatewayState {
   /** By node number. */
   nodes: readonly (NodeView | undefined)[]
   lastRequest: RequestId
-  readonly pending: Map<RequestId, Pending>
+  readonly pending: NumberMap<Pending>
   /** Stale copies that reads have found and that are mended, so far; and those that could not be. */
   readRepairs: number
   readRepairsFailed: number

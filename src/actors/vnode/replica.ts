@@ -105,30 +105,34 @@ function replaceLatest(partition: Partition, key: Key, envelope: Envelope, copy:
   return true
 }
 
+const stored: Readonly<Record<Level, Replicated>> = {
+  memory: { type: 'replicated', level: 'memory' },
+  os: { type: 'replicated', level: 'os' },
+  disk: { type: 'replicated', level: 'disk' },
+}
+const notStored: ReplicateFailed = { type: 'replicate-failed', code: 'storage-failed' }
+
 function acknowledge(envelope: Envelope, level: Level, turn: Turn): void {
-  turn.sendDurable(
-    level,
-    envelope.from as Address<'vnode'>,
-    { type: 'replicated', level },
-    { type: 'replicate-failed', code: 'storage-failed' },
-    envelope.request,
-  )
+  turn.sendDurable(level, envelope.from as Address<'vnode'>, stored[level], notStored, envelope.request)
 }
 
 /** A replica has it: perhaps enough have, perhaps a page of repair is stored. */
 export function replicated(state: VnodeState, envelope: Envelope, message: Replicated, turn: Turn): void {
+  // Mostly of a put; a number is given to one question of this vnode only.
+  const pending = state.puts.get(envelope.request)
+  if (pending !== undefined) {
+    const index = askedIndex(pending, envelope)
+    if (index < 0) return
+    noteCopy(state, pending, index, message.level)
+    settle(state, envelope.request, pending, turn)
+    return
+  }
   if (state.repair !== undefined && envelope.request === state.repair.request) {
     rowStored(state, turn)
     return
   }
   if (itemStored(state, envelope, turn) || gaveBack(state, envelope, true, turn)) return
-  if (passedOn(state, envelope.request, true, turn) || relayed(state, envelope, turn)) return
-  const pending = state.puts.get(envelope.request)
-  if (pending === undefined) return
-  const index = askedIndex(pending, envelope)
-  if (index < 0) return
-  noteCopy(state, pending, index, message.level)
-  settle(state, envelope.request, pending, turn)
+  if (!passedOn(state, envelope.request, true, turn)) relayed(state, envelope, turn)
 }
 
 export function replicateFailed(

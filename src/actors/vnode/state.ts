@@ -4,6 +4,7 @@
 // Invariant: `counter` is the last one issued in this life and never goes back; a dot (actor, counter) of this
 // partition is never issued twice, because the incarnation is new in every life of the node.
 
+import type { NumberMap } from '../../base/number-map.js'
 import type { Incarnation, Key, Millis, NodeId, RequestId } from '../../base/units.js'
 import type { Signature } from '../../merkle/signature.js'
 import type { Address } from '../../protocol/address.js'
@@ -116,7 +117,7 @@ export interface VnodeState {
   complete: boolean
   repair: Repair | undefined
   lastRequest: RequestId
-  readonly puts: Map<RequestId, PendingPut>
+  readonly puts: NumberMap<PendingPut>
   /** Walks of others that wait for rows from the host. */
   readonly walks: Map<RequestId, Envelope<Walk>>
   /** Listings for others that wait for the host. */

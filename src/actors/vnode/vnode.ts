@@ -2,6 +2,7 @@
 // has its own file; the handler is named after its message.
 
 import { unreachable } from '../../base/assert.js'
+import { NumberMap } from '../../base/number-map.js'
 import type { Key } from '../../base/units.js'
 import type { Address } from '../../protocol/address.js'
 import type { Envelope, HandoffMessage, VnodeMessage } from '../../protocol/envelope.js'
@@ -38,7 +39,7 @@ export const vnodeActor: Actor<VnodeState, VnodeMessage> = {
       complete: turn.catchUp === undefined,
       repair: undefined,
       lastRequest: 0,
-      puts: new Map(),
+      puts: new NumberMap(),
       walks: new Map(),
       lists: new Map(),
       run: undefined,

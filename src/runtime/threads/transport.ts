@@ -5,7 +5,8 @@
 import { Malformed, Writer } from '../../base/bytes.js'
 import { limits } from '../../base/limits.js'
 import type { NodeId } from '../../base/units.js'
-import { decodeEnvelope, encodeEnvelope } from '../../protocol/codec.js'
+import { Acknowledgements, decodeMessage } from '../../protocol/acknowledgements.js'
+import { encodeEnvelope } from '../../protocol/codec.js'
 import { type Envelope, refusalOf } from '../../protocol/envelope.js'
 import { MailboxReader, MailboxWriter } from '../mailbox.js'
 import type { Posted } from '../ports.js'
@@ -27,6 +28,8 @@ export class Transport {
   private readonly bells: SharedArrayBuffer
   private readonly writers: (MailboxWriter | undefined)[] = []
   private readonly readers: (MailboxReader | undefined)[] = []
+  /** Of this turn. */
+  private readonly acknowledgements: Acknowledgements[] = []
   private readonly peers: NodeId[] = []
   private readonly thread: NodeId
   private readonly links: Links
@@ -54,6 +57,7 @@ export class Transport {
     this.peers.push(other)
     this.writers[other] = new MailboxWriter(out, limits.outboxBytesMax)
     this.readers[other] = new MailboxReader(into, this.messageBytesMax)
+    this.acknowledgements[other] = new Acknowledgements()
   }
 
   post(envelope: Envelope): Posted {
@@ -62,15 +66,26 @@ export class Transport {
     const generation = this.status.generation(to)
     if (writer === undefined || !this.status.isAlive(to, generation)) return 'dead'
     if (this.links.isCut(this.thread, to) && !isNews(envelope)) return 'sent'
+    if (Acknowledgements.takes(envelope)) {
+      const all = this.acknowledgements[to] as Acknowledgements
+      // Between two lives of the other end.
+      if (all.count > 0 && all.generation !== generation) this.acknowledge(writer, all)
+      all.generation = generation
+      all.add(envelope)
+      return 'sent'
+    }
     const { scratch } = this
     scratch.reset()
     encodeEnvelope(scratch, envelope)
-    if (refusalOf(envelope.message, 'overloaded') === undefined) {
-      writer.pushAlways(this.generation, generation, scratch.bytes, 0, scratch.length)
-      return 'sent'
-    }
-    const pushed = writer.push(this.generation, generation, scratch.bytes, 0, scratch.length)
-    return pushed === 'full' ? 'full' : 'sent'
+    if (writer.push(this.generation, generation, scratch.bytes, 0, scratch.length) !== 'full') return 'sent'
+    if (refusalOf(envelope.message, 'overloaded') !== undefined) return 'full'
+    writer.pushAlways(this.generation, generation, scratch.bytes, 0, scratch.length)
+    return 'sent'
+  }
+
+  private acknowledge(writer: MailboxWriter, all: Acknowledgements): void {
+    const bytes = all.take()
+    writer.pushAlways(this.generation, all.generation, bytes, 0, bytes.length)
   }
 
   /** Takes in what the mailboxes hold, a bounded part of each. */
@@ -83,7 +98,7 @@ export class Transport {
       const heard = this.status.isAlive(peer, generation) ? generation : -1
       reader.drain(limits.turnMessagesMax, gatherBytes, this.generation, heard, (bytes, start, end) => {
         try {
-          receive(decodeEnvelope(bytes, start, end))
+          decodeMessage(bytes, start, end, receive)
         } catch (error) {
           if (!(error instanceof Malformed)) throw error
           this.damaged++
@@ -97,6 +112,8 @@ export class Transport {
     let backlog = false
     for (const peer of this.peers) {
       const writer = this.writers[peer] as MailboxWriter
+      const all = this.acknowledgements[peer] as Acknowledgements
+      if (all.count > 0) this.acknowledge(writer, all)
       if (writer.queuedFrames > 0) {
         if (!this.status.isAlive(peer, this.status.generation(peer))) writer.dropQueued()
         else if (!writer.flush()) backlog = true
