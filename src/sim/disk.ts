@@ -25,6 +25,8 @@ export interface DiskPorts {
   readonly random: Random
   now(): Millis
   schedule(delay: Millis, run: () => void): void
+  /** True when the life that asks is over: nothing is answered any more. */
+  isOver(): boolean
   /** The longest that a commit takes when all is well. */
   readonly commitMsMax: Millis
 }
@@ -140,7 +142,10 @@ export class FaultyDisk implements Store {
     let delay = 0
     if (now < faults.slowUntil) delay = faults.slowMs * ports.random()
     if (now < faults.stalledUntil) delay = Math.max(delay, faults.stalledUntil - now)
-    if (delay === 0) return done
-    return (...answer) => ports.schedule(delay, () => done(...answer))
+    const told = (...answer: A) => {
+      if (!ports.isOver()) done(...answer)
+    }
+    if (delay === 0) return told
+    return (...answer) => ports.schedule(delay, () => told(...answer))
   }
 }

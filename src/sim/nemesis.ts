@@ -45,10 +45,13 @@ export class Nemesis {
     return (node, store) => {
       const random = seededRandom(seed, 30_000 + ++lives)
       const faults = nemesis()?.faultsOf(node) ?? noDiskFaults()
+      const life = world().nodes.get(node)
+      const generation = life?.generation
       return new FaultyDisk(store, faults, {
         random,
         now: () => world().now(),
         schedule: (delay, run) => world().schedule(delay, run),
+        isOver: () => life?.alive !== true || life.generation !== generation,
         commitMsMax,
       })
     }
@@ -127,8 +130,8 @@ export class Nemesis {
         return set({ duplication: 0.5 * amount }, { duplication: 0 })
       case 'reordering':
         return set(
-          { reordering: true, delayMsMax: 20 * amount },
-          { reordering: false, delayMsMax: threadNetwork.delayMsMax },
+          { reordering: true, delayMsMax: this.plan.delayMsMax + 20 * amount },
+          { reordering: false, delayMsMax: this.plan.delayMsMax },
         )
       case 'tail':
         return set({ tail: 0.2 * amount, tailMsMax: 5_000 }, { tail: 0 })
@@ -251,7 +254,7 @@ export class Nemesis {
     world.note('all faults are over')
     world.network.healAll()
     const { losesRings } = world.network.options
-    world.network.options = { ...threadNetwork, losesRings }
+    world.network.options = { ...threadNetwork, losesRings, delayMsMax: this.plan.delayMsMax }
     for (const faults of this.disks.values()) Object.assign(faults, noDiskFaults())
     for (const node of world.nodes.values()) if (!node.alive) world.spawn(node.node)
   }

@@ -7,6 +7,7 @@ import { type Random, randomBelow, seededRandom } from '../base/random.js'
 import type { Millis, NodeId } from '../base/units.js'
 import type { Level } from '../protocol/write.js'
 import type { Conflicts } from '../versions/object.js'
+import { threadNetwork } from './network.js'
 
 /** What a run may break at most; what is promised depends on it (SimWrite.dw and level). */
 export type Budget =
@@ -107,6 +108,8 @@ export interface SimPlan {
   readonly budget: Budget
   readonly seconds: number
   readonly paddingBytes: number
+  /** The longest that an envelope is on its way when the network is well. */
+  readonly delayMsMax: Millis
   /** The longest that a commit takes when the disk is well. */
   readonly commitMsMax: Millis
   /** How likely a rare branch is taken; 0: never. */
@@ -182,6 +185,7 @@ export function planOf(seed: number, options: PlanOptions = {}): SimPlan {
     // A disk that answers badly is only asked for what memory has let go.
     paddingBytes:
       random() < 0.3 || budget === 'rot' ? 2_000 + randomBelow(random, 3_000) : randomBelow(random, 100),
+    delayMsMax: random() < 0.5 ? threadNetwork.delayMsMax : 0.1 + 20 * random() ** 2,
     commitMsMax: random() < 0.3 ? 0 : 50 * random() ** 2,
     rare: random() < 0.4 ? 0 : random() * 0.2,
   }

@@ -49,6 +49,7 @@ export function runPlan(plan: SimPlan, options: RunOptions = {}): RunOutcome {
     n: plan.copies,
     partitions: plan.partitions,
     memoryBytes: plan.memoryBytes,
+    network: { delayMsMax: plan.delayMsMax },
     mendEveryMs: plan.mendEveryMs,
     reapAfterMs: plan.reapAfterMs,
     gossipEveryMs: plan.gossipEveryMs,

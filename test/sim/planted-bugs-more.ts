@@ -27,6 +27,13 @@ export const moreBugs: readonly PlantedBug[] = [
     found: lost,
   },
   {
+    name: 'a copy that cannot be read counts as an answer',
+    file: 'actors/gateway/get.js',
+    from: 'noteDamaged(pending, index);\n        noteReadFailed(pending.tally, index);\n    }\n    else if',
+    to: 'noteDamaged(pending, index);\n        noteRead(pending.tally, index, true);\n    }\n    else if',
+    found: lost,
+  },
+  {
     name: 'a read from memory asks one replica too few',
     file: 'runtime/shared-reads.js',
     from: 'if (++vouched === r)',

@@ -144,13 +144,6 @@ export const plantedBugs: readonly PlantedBug[] = [
     to: 'return { actor: state.actor, counter: 1 };',
     found: dots,
   },
-  {
-    name: 'what cannot be read does not exist',
-    file: 'actors/vnode/put.js',
-    from: 'const local = turn.get(key, message.hash);',
-    to: 'const found = turn.get(key, message.hash);\n    const local = found === unreadable ? undefined : found;',
-    found: dots,
-  },
   // -- writes ---------------------------------------------------------------------------------------------
   {
     name: 'acknowledged before it is durable',
