@@ -1,0 +1,326 @@
+// The rounds of `npm run chaos`: each makes a real fault on a real cluster, and says what was lost by it.
+
+import {
+  closeSync,
+  cpSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { begin, defaults, digest, end, folder, has, isRoot, must, progress, sleep, Tally } from './tools.mjs'
+
+const random = (below) => Math.floor(Math.random() * below)
+
+/** The process dies at any moment, again and again, also while it opens. */
+async function killed(name, cycles, settings, mustBeZero) {
+  const tally = new Tally(name, mustBeZero)
+  const at = folder()
+  const [dir, notes] = [join(at, 'data'), join(at, 'notes')]
+  for (let cycle = 0; cycle < cycles; cycle++) {
+    const life = await begin(dir, notes, settings)
+    tally.add(life.report)
+    if (cycle % 4 === 3) await sleep(random(30))
+    else await progress(life, 2_000 + random(60_000))
+    await end(life)
+    tally.written += digest(notes).count - (cycle === 0 ? 0 : defaults.keys)
+  }
+  const last = await begin(dir, notes, { ...settings, writes: false })
+  tally.add(last.report)
+  await last.exit
+  return tally.done()
+}
+
+async function terminated(cycles) {
+  const { Cluster } = await import('../../dist/index.js')
+  const tally = new Tally('threads terminated, w 1, dw 0')
+  const nodes = 16
+  const cluster = await Cluster.open({
+    nodes,
+    partitions: 64,
+    memory: 16 * 1024 * 1024,
+    dir: join(folder(), 'data'),
+    log: () => {},
+  })
+  const bucket = cluster.bucket('chaos', { n: 3, w: 1, dw: 0 })
+  const last = new Map()
+  let isOver = false
+  const errors = {}
+  const write = async (key) => {
+    let context
+    for (let number = 1; !isOver; ) {
+      try {
+        context = (await bucket.put(key, `${key} ${number}`, { context, timeout: 10_000 })).context
+        last.set(key, number)
+        tally.written++
+        number++
+      } catch (error) {
+        errors[error.code] = (errors[error.code] ?? 0) + 1
+        await sleep(1)
+      }
+    }
+  }
+  const keys = Array.from({ length: 128 }, (_, i) => `k${i}`)
+  const writers = keys.map(write)
+  // More than ten deaths of a node in a minute, and it is given up: who has died as often is spared for a while.
+  const deaths = Array.from({ length: nodes + 1 }, () => [])
+  for (let cycle = 0; cycle < cycles; ) {
+    const now = performance.now()
+    const node = 1 + random(nodes)
+    const recent = deaths[node].filter((when) => when > now - 61_000)
+    if (recent.length < 9 && cluster.status().nodes[node - 1].state === 'up') {
+      cluster.faults.kill(node)
+      deaths[node] = [...recent, now]
+      cycle++
+      tally.cycles++
+    }
+    await sleep(random(20))
+  }
+  isOver = true
+  await Promise.all(writers)
+  const whole = () => cluster.status().nodes.every(({ state, complete }) => state === 'up' && complete)
+  for (let i = 0; i < 3_000 && !whole(); i++) await sleep(20)
+  for (const r of [2, 3]) {
+    const found = await bucket.getMany(keys, { r, timeout: 60_000 })
+    for (const [i, { values }] of found.entries()) {
+      const newest = Math.max(0, ...values.map((value) => Number(value.split(' ')[1])))
+      const noted = last.get(keys[i]) ?? 0
+      if (r === 3 && newest < noted) tally.lost.push(`${keys[i]}: ${newest} of ${noted}`)
+      if (newest > noted + 1) tally.strange.push(`${keys[i]}: ${newest} after ${noted}`)
+    }
+  }
+  tally.words.push(`puts that failed: ${JSON.stringify(errors)}`)
+  await cluster.close()
+  return tally.done()
+}
+
+/** A file system in a file, copied while it is written to: what a power cut leaves. */
+async function power(cycles) {
+  if (!isRoot) return 'needs root, to mount'
+  const tally = new Tally('power cuts, dw 1, level disk')
+  const at = folder()
+  const [image, copy, here, there, notes] = ['image', 'copy', 'here', 'there', 'notes'].map((name) =>
+    join(at, name),
+  )
+  mkdirSync(here)
+  mkdirSync(there)
+  must('truncate', '-s', '512M', image)
+  must('mkfs.ext4', '-q', '-F', image)
+  try {
+    must('mount', '-o', 'loop', image, here)
+  } catch (error) {
+    return `cannot mount: ${error.message}`
+  }
+  let life
+  try {
+    life = await begin(join(here, 'data'), notes)
+    for (let cycle = 0; cycle < cycles; cycle++) {
+      await progress(life, 5_000 + random(40_000))
+      const before = join(at, `notes-${cycle}`)
+      cpSync(notes, before)
+      must('cp', '--sparse=always', image, copy)
+      must('mount', '-o', 'loop', copy, there)
+      try {
+        // What was noted while the copy was made may be there or not.
+        const after = join(at, `after-${cycle}`)
+        cpSync(before, after)
+        const next = await begin(join(there, 'data'), after, { writes: false })
+        await next.exit
+        tally.add({ lost: next.report.lost, strange: [] })
+        tally.written = Math.max(tally.written, readFileSync(before, 'latin1').split('\n').length - 1)
+      } finally {
+        must('umount', there)
+        rmSync(copy)
+      }
+    }
+  } finally {
+    if (life !== undefined) await end(life)
+    must('umount', here)
+  }
+  return tally.done()
+}
+
+async function stopped(cycles) {
+  const tally = new Tally('stopped for seconds and continued, then killed')
+  const at = folder()
+  const [dir, notes] = [join(at, 'data'), join(at, 'notes')]
+  for (let cycle = 0; cycle < cycles; cycle++) {
+    const life = await begin(dir, notes)
+    tally.add(life.report)
+    await progress(life, 5_000)
+    life.child.kill('SIGSTOP')
+    await sleep(1_000 + random(3_000))
+    life.child.kill('SIGCONT')
+    if (!(await progress(life, 5_000))) tally.strange.push('it does not go on')
+    await end(life)
+    tally.written += digest(notes).count
+  }
+  const last = await begin(dir, notes, { writes: false })
+  tally.add(last.report)
+  return tally.done()
+}
+
+/** On a small file system: `spoil` makes writing impossible, `mend` possible again. */
+async function onSmallDisk(name, spoil, mend) {
+  if (!isRoot) return 'needs root, to mount'
+  const tally = new Tally(name)
+  const at = folder()
+  const [disk, notes] = [join(at, 'disk'), join(at, 'notes')]
+  mkdirSync(disk)
+  try {
+    must('mount', '-t', 'tmpfs', '-o', 'size=96m', 'tmpfs', disk)
+  } catch (error) {
+    return `cannot mount: ${error.message}`
+  }
+  let life
+  try {
+    life = await begin(join(disk, 'data'), notes)
+    await progress(life, 20_000)
+    spoil(disk)
+    await sleep(6_000)
+    life.child.kill('SIGUSR2')
+    const { errors } = await life.next()
+    mend(disk)
+    tally.words.push(`puts that failed meanwhile: ${JSON.stringify(errors)}`)
+    await sleep(1_000)
+    await end(life)
+    tally.written = digest(notes).count
+    const last = await begin(join(disk, 'data'), notes, { writes: false })
+    tally.add(last.report)
+    await last.exit
+  } finally {
+    if (life !== undefined) await end(life)
+    must('umount', '-l', disk)
+  }
+  return tally.done()
+}
+
+const fullDisk = () =>
+  onSmallDisk(
+    'a full disk, and room again',
+    (disk) => {
+      const ballast = openSync(join(disk, 'ballast'), 'w')
+      const block = Buffer.alloc(64 * 1024)
+      try {
+        for (;;) writeSync(ballast, block)
+      } catch {
+        closeSync(ballast)
+      }
+    },
+    (disk) => rmSync(join(disk, 'ballast')),
+  )
+
+const unwritable = () =>
+  onSmallDisk(
+    'a directory that cannot be written, and can be again',
+    (disk) => must('mount', '-o', 'remount,ro', disk),
+    (disk) => must('mount', '-o', 'remount,rw', disk),
+  )
+
+/** Files of one node's store are damaged while nobody has them open. Its peers have everything. */
+async function corrupt() {
+  const tally = new Tally('a damaged store of one node')
+  const kinds = [/^CURRENT$/, /^MANIFEST-/, /\.sst$/, /\.log$/, /^OPTIONS-/, /^IDENTITY$/]
+  const ways = {
+    flipped: (bytes) => {
+      for (let i = 0; i < 8; i++) bytes[random(bytes.length)] ^= 1 << random(8)
+      return bytes
+    },
+    cut: (bytes) => bytes.subarray(0, Math.floor(bytes.length / 2)),
+    emptied: () => Buffer.alloc(0),
+  }
+  for (const kind of kinds) {
+    for (const [way, damage] of Object.entries(ways)) {
+      const at = folder()
+      const [dir, notes] = [join(at, 'data'), join(at, 'notes')]
+      const life = await begin(dir, notes)
+      await progress(life, 20_000)
+      await end(life, 'SIGTERM')
+      const first = await begin(dir, notes, { writes: false })
+      await first.exit
+      const store = findStore(dir)
+      const names = readdirSync(store).filter((name) => kind.test(name))
+      for (const name of names) writeFileSync(join(store, name), damage(readFileSync(join(store, name))))
+      if (names.length === 0) continue
+      try {
+        const last = await begin(dir, notes, { writes: false })
+        await last.exit
+        tally.add(last.report)
+      } catch (error) {
+        tally.cycles++
+        tally.strange.push(`${names[0]} ${way}: ${error.message.slice(0, 300)}`)
+      }
+      tally.written += digest(notes).count
+      rmSync(at, { recursive: true })
+    }
+  }
+  return tally.done()
+}
+
+/** Where the first node keeps its rows. */
+function findStore(dir) {
+  for (const each of readdirSync(dir, { withFileTypes: true, recursive: true })) {
+    if (each.name === 'CURRENT') return each.parentPath ?? each.path
+  }
+  throw new Error(`no store in ${dir}`)
+}
+
+async function files() {
+  const tally = new Tally('few files may be open')
+  for (const limit of [40, 64, 100, 200]) {
+    const at = folder()
+    const [dir, notes] = [join(at, 'data'), join(at, 'notes')]
+    const wrap = ['sh', '-c', `ulimit -n ${limit}; exec "$@"`, 'sh']
+    try {
+      const life = await begin(dir, notes, {}, wrap)
+      await progress(life, 20_000, 10_000)
+      await end(life)
+      tally.words.push(`${limit}: it runs`)
+    } catch (error) {
+      const code = /code: '([a-z-]+)'/.exec(error.message)?.[1]
+      tally.words.push(`${limit}: ${code ?? 'it ends'}`)
+    }
+    tally.written += digest(notes).count
+    const last = await begin(dir, notes, { writes: false })
+    tally.add(last.report)
+    await last.exit
+  }
+  return tally.done()
+}
+
+async function clock(cycles) {
+  if (!has('faketime')) return 'faketime is not installed'
+  const tally = new Tally('the clock jumps by an hour between lives')
+  const at = folder()
+  const [dir, notes] = [join(at, 'data'), join(at, 'notes')]
+  for (let cycle = 0; cycle < cycles; cycle++) {
+    const life = await begin(dir, notes, {}, ['faketime', '-f', ['+0', '+1h', '-1h', '+1y'][cycle % 4]])
+    tally.add(life.report)
+    await progress(life, 10_000)
+    await end(life)
+    tally.written += digest(notes).count
+  }
+  const last = await begin(dir, notes, { writes: false })
+  tally.add(last.report)
+  return tally.done()
+}
+
+export const rounds = {
+  'kill-9': (cycles = 200) => killed('kill -9, dw 1, level disk', cycles, {}, true),
+  'kill-9-os': (cycles = 20) =>
+    killed('kill -9, dw 1, level os', cycles, { bucket: { ...defaults.bucket, durability: 'os' } }, true),
+  'kill-9-memory': (cycles = 20) =>
+    killed('kill -9, dw 0 (may lose)', cycles, { bucket: { ...defaults.bucket, dw: 0 } }, false),
+  terminate: (cycles = 1_000) => terminated(cycles),
+  power: (cycles = 20) => power(cycles),
+  stop: (cycles = 3) => stopped(cycles),
+  'full-disk': fullDisk,
+  unwritable,
+  corrupt,
+  files,
+  clock: (cycles = 8) => clock(cycles),
+}
