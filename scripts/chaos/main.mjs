@@ -13,6 +13,8 @@ if (unknown !== undefined || (cycles !== undefined && !(cycles > 0))) {
   say(`usage: npm run chaos -- [ROUND...] [--cycles N]; rounds: ${Object.keys(rounds).join(', ')}`)
   process.exit(64)
 }
+// One for each folder of a round.
+process.setMaxListeners(1_000)
 let failed = 0
 for (const name of names.length > 0 ? names : Object.keys(rounds)) {
   const began = performance.now()

@@ -214,12 +214,37 @@ const fullDisk = () =>
     (disk) => rmSync(join(disk, 'ballast')),
   )
 
-const unwritable = () =>
-  onSmallDisk(
-    'a directory that cannot be written, and can be again',
-    (disk) => must('mount', '-o', 'remount,ro', disk),
-    (disk) => must('mount', '-o', 'remount,rw', disk),
-  )
+/** The directory is mounted read-only when it is to be opened: refused with a code, and well when it can be written. */
+async function unwritable() {
+  if (!isRoot) return 'needs root, to mount'
+  const tally = new Tally('a directory that cannot be written when it is opened')
+  const at = folder()
+  const [dir, notes] = [join(at, 'data'), join(at, 'notes')]
+  const life = await begin(dir, notes)
+  await progress(life, 20_000)
+  await end(life)
+  tally.written = digest(notes).count
+  try {
+    must('mount', '--bind', dir, dir)
+    must('mount', '-o', 'remount,ro,bind', dir)
+  } catch (error) {
+    return `cannot mount: ${error.message}`
+  }
+  try {
+    await end(await begin(dir, notes, { writes: false }))
+    tally.strange.push('it was opened')
+  } catch (error) {
+    const code = /code: '([a-z-]+)'/.exec(error.message)?.[1]
+    if (code === undefined) tally.strange.push(error.message)
+    tally.words.push(`refused as ${code}`)
+  } finally {
+    must('umount', dir)
+  }
+  const last = await begin(dir, notes, { writes: false })
+  tally.add(last.report)
+  await last.exit
+  return tally.done()
+}
 
 /** Files of one node's store are damaged while nobody has them open. Its peers have everything. */
 async function corrupt() {

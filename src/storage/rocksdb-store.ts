@@ -77,12 +77,13 @@ function settings(options: RocksOptions, walRecoveryMode: number): DatabaseOptio
   }
 }
 
-/** What RocksDB says of a log record that does not fit its checksum or its length. */
-function isDamage(error: Error): boolean {
-  return /checksum mismatch|corrupt|bad record|unknown record type|missing start|partial record/i.test(
-    error.message,
-  )
+/** What RocksDB says of a record, a block or a file that does not fit its checksum or its length. */
+export function isDamage(error: Error): boolean {
+  return damages.test(error.message)
 }
+
+const damages =
+  /checksum mismatch|corrupt|bad record|unknown record type|missing start|partial record|CURRENT file|file size mismatch|no log_file_number|not an sstable|bad block|file is too short|truncated/i
 
 function explain(dir: string, error: Error): RingspunError {
   // "lock hold by current process", "While lock file: …", on Windows "Failed to create lock file: …".

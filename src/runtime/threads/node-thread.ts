@@ -16,10 +16,9 @@ import { travelMsOf } from '../../protocol/reap.js'
 import { hashOf, type RingJson, ringFromJson } from '../../ring/ring.js'
 import { openHighWater } from '../../storage/high-water.js'
 import { createMemoryStore } from '../../storage/memory-store.js'
-import { decodeMeta, encodeMeta, type Meta, membershipRow, metaRow } from '../../storage/meta.js'
+import type { Meta } from '../../storage/meta.js'
 import { ObjectBuffer } from '../../storage/object-buffer.js'
 import { assess, type Verdict } from '../../storage/recovery.js'
-import { openRocksStore } from '../../storage/rocksdb-store.js'
 import type { Store } from '../../storage/store.js'
 import { isVolatile } from '../../versions/mode.js'
 import { decodeObject, looksWhole } from '../../versions/object-codec.js'
@@ -31,6 +30,7 @@ import { restoreTrees, type TreeSources } from '../trees-restore.js'
 import { now, wall } from './clock.js'
 import { type BeginReport, exposeControl, type NodeControl, type OpenReport } from './control.js'
 import { Loop } from './loop.js'
+import { beginAnew, closeStore, commitMeta, openStore, readHistory, readMeta } from './node-store.js'
 import { beginReporting } from './reporting.js'
 import type { SharedState, Wire } from './shared.js'
 import { Transport } from './transport.js'
@@ -167,9 +167,22 @@ class NodeThread {
     }
     await commitMeta(store, meta)
     this.highWater?.note(incarnation, sequence)
-    const trees = await this.trees(store, verdict, volatile)
+    const trees = await this.trees(store, verdict, volatile).catch((error) => this.replace(error))
+    // Objects that cannot be read: this life begins again, from nothing.
+    if (trees === undefined) return this.begin(peersSaw)
     this.run(verdict, incarnation, stampFloor, sequence, volatile, trees)
     return { complete: verdict.since === undefined, amnesia: verdict.amnesia, reason: verdict.reason }
+  }
+
+  /** A store whose objects cannot be read is set aside; what is in memory of it goes with it. */
+  private async replace(error: Error): Promise<undefined> {
+    const { dir } = this.task
+    if (dir === undefined || this.damage !== undefined) throw error
+    await closeStore(this.store as Store)
+    const { store, damage } = await beginAnew(dir, error)
+    this.store = store
+    this.damage = damage
+    this.meta = undefined
   }
 
   /** Of what the store has and of what came over in memory alone. */
@@ -339,57 +352,4 @@ class NodeThread {
 function newIncarnation(): Incarnation {
   const bytes = randomBytes(8)
   return (bytes.readUInt32LE(0) & 0x1f_ffff) * 0x1_0000_0000 + bytes.readUInt32LE(4) || 1
-}
-
-function openStore(dir: string): Promise<{ readonly store: Store; readonly damage: Error | undefined }> {
-  return new Promise((resolve, reject) => {
-    openRocksStore(`${dir}/objects`, {}, (error, store, damage) => {
-      if (error !== undefined || store === undefined) reject(error)
-      else resolve({ store, damage })
-    })
-  })
-}
-
-function closeStore(store: Store): Promise<void> {
-  return new Promise((resolve, reject) => {
-    store.close((error) => (error === undefined ? resolve() : reject(error)))
-  })
-}
-
-function readMeta(store: Store): Promise<Meta | undefined> {
-  return new Promise((resolve, reject) => {
-    store.read([metaRow], (error, [row]) => {
-      if (error !== undefined) return reject(error)
-      if (row === undefined) return resolve(undefined)
-      if (row instanceof Error) return reject(row)
-      try {
-        resolve(decodeMeta(row))
-      } catch {
-        // A damaged meta row says nothing: the node has lost its memory.
-        resolve(undefined)
-      }
-    })
-  })
-}
-
-/** Empty where there is none, or none that can be read: the others tell it again. */
-function readHistory(store: Store): Promise<History> {
-  return new Promise((resolve) => {
-    store.read([membershipRow], (error, [row]) => {
-      if (error !== undefined || !(row instanceof Uint8Array)) return resolve(emptyHistory)
-      try {
-        resolve(decodeHistory(row))
-      } catch {
-        resolve(emptyHistory)
-      }
-    })
-  })
-}
-
-function commitMeta(store: Store, meta: Meta): Promise<void> {
-  return new Promise((resolve, reject) => {
-    store.commit([{ row: metaRow, value: encodeMeta(meta) }], 'disk', (error) =>
-      error === undefined ? resolve() : reject(error),
-    )
-  })
 }
