@@ -128,6 +128,8 @@ export interface PlanOptions {
   /** Which faults and operations of the plan are left, by their index; all when left out. */
   readonly faults?: ReadonlySet<number> | undefined
   readonly operations?: ReadonlySet<number> | undefined
+  /** The only kinds of faults that there are; drawn from the seed when left out. */
+  readonly kinds?: readonly FaultKind[] | undefined
   /** What all operations are, in place of a mix; and how they ask for copies, in place of what is drawn. */
   readonly style?: Style | undefined
   readonly bucket?: BucketSettings | undefined
@@ -150,17 +152,7 @@ const alone: Readonly<Partial<Record<FaultKind, Budget>>> = {
 
 export function planOf(seed: number, options: PlanOptions = {}): SimPlan {
   const random = seededRandom(seed, 1)
-  const budgetAt = random()
-  const budget: Budget =
-    budgetAt < 0.4
-      ? 'threads'
-      : budgetAt < 0.6
-        ? 'process'
-        : budgetAt < 0.82
-          ? 'power'
-          : budgetAt < 0.92
-            ? 'wipe'
-            : 'rot'
+  const budget = budgetOf(random(), options.kinds)
   // Drawn in any case, so that what is given does not move the rest.
   const nodesDrawn = 3 + randomBelow(random, 4)
   // With one copy alone nobody makes good what is lost on its way.
@@ -193,7 +185,8 @@ export function planOf(seed: number, options: PlanOptions = {}): SimPlan {
   const strict = randomBelow(random, 3) / 2
   const served = random() < 0.5 ? 0 : random() * 0.4
   const bold = random() < 0.2 ? 0.9 : 0
-  const kinds = kindsOf(plan.budget, random)
+  const kindsDrawn = kindsOf(plan.budget, random)
+  const kinds = options.kinds ?? kindsDrawn
   // Some begin in peace: as long as nothing has happened far more can be asked.
   const peaceMs = random() < 0.25 ? seconds * 500 : 0
   const faults = drawFaults(plan, kinds, bursts, 4 + randomBelow(random, 20))
@@ -208,6 +201,18 @@ export function planOf(seed: number, options: PlanOptions = {}): SimPlan {
     faults: faults.filter(({ index, at }) => at >= peaceMs && (options.faults?.has(index) ?? true)),
     operations: operations.filter(({ index }) => options.operations?.has(index) ?? true),
   }
+}
+
+/** Of the kinds that are given the worst; drawn when none are. */
+function budgetOf(at: number, kinds: readonly FaultKind[] | undefined): Budget {
+  if (kinds !== undefined) {
+    const worst = (['wipe', 'rot', 'power', 'process'] as const).find((kind) => kinds.includes(kind))
+    return worst ?? 'threads'
+  }
+  if (at < 0.4) return 'threads'
+  if (at < 0.6) return 'process'
+  if (at < 0.82) return 'power'
+  return at < 0.92 ? 'wipe' : 'rot'
 }
 
 /** How often each kind shall be among the faults of a run: each is left out of every third. */

@@ -49,7 +49,7 @@ async function hunt() {
   const { runPlan } = await load('sim/run.js')
   const seen = {}
   for (let seed = 1; seed <= seeds; seed++) {
-    for (const { check, text } of runPlan(planOf(seed)).violations) {
+    for (const { check, text } of runPlan(planOf(seed, bug?.focus)).violations) {
       seen[check] ??= text
       if (bug === undefined || bug.found.includes(check)) return { times: 1, seed, check, text }
     }

@@ -18,6 +18,7 @@ export const moreBugs: readonly PlantedBug[] = [
     from: 'complete: state.complete,',
     to: 'complete: true,',
     found: lost,
+    focus: { kinds: ['power', 'kill', 'slow-disk'], copies: 2 },
   },
   {
     name: 'a copy that cannot be read is answered as absent',
@@ -46,6 +47,7 @@ export const moreBugs: readonly PlantedBug[] = [
     from: 'if (generation === 0 || !serving.isServed(node, partition, markOf(generation, ring.epoch)))',
     to: 'if (generation === 0)',
     found: lost,
+    focus: { kinds: ['power', 'slow-disk', 'tail'], copies: 2 },
   },
   {
     name: 'a read from memory takes replicas that differ for the same',
@@ -75,6 +77,7 @@ export const moreBugs: readonly PlantedBug[] = [
     from: 'if (isDone && !sent.isStale) {',
     to: 'if (isDone) {',
     found: lost,
+    focus: { kinds: ['away', 'isolate', 'kill', 'clog'], copies: 1 },
   },
   {
     name: 'a hint that was not confirmed is deleted',
@@ -111,6 +114,7 @@ export const moreBugs: readonly PlantedBug[] = [
     from: "if (gift.stage !== 'passing-on' || modeOf(copy.object).copies <= gift.place)",
     to: 'if (true)',
     found: differ,
+    focus: { kinds: ['ring', 'tail', 'clog'], copies: 1 },
   },
   {
     name: 'a receiver is done before anything has come',
@@ -125,6 +129,7 @@ export const moreBugs: readonly PlantedBug[] = [
     from: "return isThere(state, node) || state.nodes[node]?.state === 'suspected';",
     to: 'return isThere(state, node);',
     found: ['the ring is wrong'],
+    focus: { kinds: ['ring', 'split', 'isolate', 'cut'] },
   },
   {
     name: 'nobody is told of a new ring',
@@ -182,6 +187,7 @@ export const moreBugs: readonly PlantedBug[] = [
     from: 'if (table.forgetting)\n        table.complete = false;',
     to: '',
     found: differ,
+    focus: { kinds: ['failing-disk', 'full-disk', 'kill'] },
   },
   {
     name: 'a successor drops what was not flushed',
@@ -197,6 +203,7 @@ export const moreBugs: readonly PlantedBug[] = [
     from: 'if (candidate.waiting.size > 0)',
     to: 'if (false)',
     found: [...back, 'replicas differ'],
+    focus: { kinds: ['isolate', 'split', 'away', 'pause', 'clog'] },
   },
   {
     name: 'what is dead is forgotten although a replica differs',

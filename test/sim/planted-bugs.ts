@@ -3,6 +3,7 @@
 // bugs of this house, or of Riak, Cassandra and others. A piece that is not there any more fails the test by name.
 
 import type { CheckName } from '../../src/sim/checks.js'
+import type { PlanOptions } from '../../src/sim/plan.js'
 
 export interface PlantedBug {
   readonly name: string
@@ -11,6 +12,8 @@ export interface PlantedBug {
   readonly from: string
   readonly to: string
   readonly found: readonly CheckName[]
+  /** What it takes happens too seldom in the mix: the seeds are of these kinds of faults, or so many copies. */
+  readonly focus?: Pick<PlanOptions, 'kinds' | 'copies' | 'nodes'>
 }
 
 export const lost: readonly CheckName[] = ['an acknowledged write is lost', 'a read missed what it must see']
