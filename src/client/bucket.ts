@@ -48,8 +48,8 @@ import { Glance, Reading, Written } from './results.js'
 import { clearBucket, countKeys, scanPage, walkPages } from './scan.js'
 import { readToken, writeToken } from './token.js'
 
-/** Requests of one getMany or putMany that are open at once. */
-const windowMax = 8_192
+/** Requests of one getMany or putMany that are open at once. More only wait in queues: they fill mailboxes and caches. */
+const windowMax = limits.turnMessagesMax
 /** The end of the year 9999. */
 const expiresMax: Millis = 253_402_300_799_999
 

@@ -29,7 +29,7 @@ interface Open {
 
 const asIs: Read<unknown, Answer> = (answer) => answer
 
-/** One listener a signal, however many requests share it: a batch has up to 8,192 open. */
+/** One listener a signal, however many requests share it: a batch has a thousand open. */
 interface Aborts {
   readonly requests: Set<RequestId>
   readonly listener: () => void

@@ -9,7 +9,7 @@ import type { Envelope } from '../protocol/envelope.js'
 import type { HostStorage } from './ports.js'
 
 /** Messages that are looked at in one go: their lines must still be there when their turn comes. */
-const lookMax = 128
+export const lookMax = 128
 
 export class Ahead {
   private readonly storage: HostStorage

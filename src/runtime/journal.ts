@@ -16,6 +16,7 @@ import { isHintKey } from '../protocol/hint.js'
 import { encodeMeta, metaRow } from '../storage/meta.js'
 import { type CommitLevel, objectRow, type RowKey, type Write } from '../storage/store.js'
 import type { Stamp } from '../versions/object.js'
+import { lookMax } from './ahead.js'
 import type { HostPorts, HostStorage } from './ports.js'
 
 /** The longest that an unflushed object waits. Longer coalesces more overwrites, and leaves more to repair after kill -9. */
@@ -76,6 +77,7 @@ export class Journal {
   private flushBegunWall: Millis = 0
   private readonly barriers: { readonly begunAt: Millis; readonly done: () => void }[] = []
   private metaDirty = true
+  private readonly hashes = new Uint32Array(lookMax)
   private closing: ((error: Error | undefined) => void) | undefined
   /** When the first commit since the last fsync was, 0 for none. */
   private unsyncedSince: Millis = 0
@@ -214,12 +216,13 @@ export class Journal {
     this.forgotten = new Map()
     for (const row of this.forgetting.values()) writes.push({ row, value: undefined })
     const taken: Taken[] = []
-    const objects: { key: Key; hash: number }[] = []
+    const objects: Taken[] = []
     const take = (key: Key, hash: number, view: Uint8Array, token: number) => {
       const value = copyBytes(view)
       writes.push({ row: objectRow(this.partitionOf(hash), key), value })
-      taken.push({ key, hash, token })
-      if (!isHintKey(key)) objects.push({ key, hash })
+      const object = { key, hash, token }
+      taken.push(object)
+      if (!isHintKey(key)) objects.push(object)
     }
     for (const [key, hash] of this.wanted) {
       const current = memory.take(key, hash)
@@ -249,6 +252,15 @@ export class Journal {
     writes.push({ row: metaRow, value: this.meta() })
     this.committing = true
     store.commit(writes, level, (error) => this.committed(error, taken, gates, level, flushEnds))
+  }
+
+  /** Loads what the next of these will look at, all at once. */
+  private look(keys: readonly { readonly hash: number }[], first: number): void {
+    const { memory, trees } = this.storage
+    const count = Math.min(lookMax, keys.length - first)
+    for (let i = 0; i < count; i++) this.hashes[i] = (keys[first + i] as Taken).hash
+    memory.touch(this.hashes, count)
+    trees.touch(this.hashes, count)
   }
 
   private meta(): Uint8Array {
@@ -317,7 +329,11 @@ export class Journal {
     this.counters.flushed += taken.length
     const { memory, highWater } = this.storage
     if (this.forgotten.size === 0) memory.forgetting = false
-    for (const { key, hash, token } of taken) memory.markClean(key, hash, token)
+    for (let at = 0; at < taken.length; at++) {
+      if (at % lookMax === 0) this.look(taken, at)
+      const { key, hash, token } = taken[at] as Taken
+      memory.markClean(key, hash, token)
+    }
     highWater.note(this.ports.life.incarnation, this.sequence)
     for (const gate of gates) this.release(gate.envelope)
     if (flushEnds) this.flushDone(this.ports.now())

@@ -26,6 +26,7 @@ import {
   unsoundRow,
 } from '../storage/tree-rows.js'
 import { type Mode, modeOf } from '../versions/object-codec.js'
+import { Unflushed, unflushedWord as word } from './unflushed.js'
 
 /** Changes in the rows of batches that start a checkpoint: read at a start, 14 bytes each. */
 const changesMax = 128 * 1024
@@ -34,24 +35,11 @@ const rowsMax = 16 * 1024
 /** Marks the slot of what is kept in memory only. */
 const volatileBit = 0x10_0000
 
-/** An object that the store does not hold as it is now. */
-interface Unflushed {
-  readonly leaf: number
-  /** What the store holds. */
-  slot: number
-  high: number
-  low: number
-  /** What it is now. */
-  newSlot: number
-  newHigh: number
-  newLow: number
-}
-
 export class Trees {
   readonly partitions: number
   readonly leaves: number
   private readonly trees: (VersionTree | undefined)[][] = []
-  private readonly unflushed = new Map<Key, Unflushed>()
+  private readonly unflushed = new Unflushed()
   /** What the next batch changes in the store, beside the objects that it writes. */
   private readonly changes = new LeafChanges()
   private readonly unsound = new Set<Partition>()
@@ -154,29 +142,31 @@ export class Trees {
       this.toggle(slot, leaf, old.high, old.low, now)
       this.toggle(newSlot, leaf, fresh.high, fresh.low, now)
     }
-    const known = this.unflushed.size === 0 ? undefined : this.unflushed.get(key)
+    const { unflushed } = this
+    let row = unflushed.size === 0 ? -1 : unflushed.find(key, hash)
     if (after === undefined) {
       // Its row is deleted with the next batch.
-      if (known !== undefined) this.changes.add(known.slot, leaf, known.high, known.low)
-      else if (!was.volatile) this.changes.add(slot, leaf, old.high, old.low)
-      this.unflushed.delete(key)
-    } else if (known !== undefined) {
-      known.newSlot = newSlot
-      known.newHigh = fresh.high
-      known.newLow = fresh.low
-    } else if (!will.volatile || (before !== undefined && !was.volatile)) {
+      if (row >= 0) {
+        const { words } = unflushed
+        const at = (of: number) => words[row + of] as number
+        this.changes.add(at(word.slot), leaf, at(word.high), at(word.low))
+        unflushed.remove(row)
+      } else if (!was.volatile) this.changes.add(slot, leaf, old.high, old.low)
+      return
+    }
+    if (row < 0) {
+      if (will.volatile && (before === undefined || was.volatile)) return
       // Of what was kept in memory only the store has nothing; of what is from now on it keeps what it has.
       const { high, low } = was.volatile ? none : old
-      this.unflushed.set(key, {
-        leaf,
-        slot: was.volatile ? newSlot : slot,
-        high,
-        low,
-        newSlot,
-        newHigh: fresh.high,
-        newLow: fresh.low,
-      })
+      row = unflushed.add(key, hash)
+      unflushed.words[row + word.leaf] = leaf
+      unflushed.words[row + word.slot] = was.volatile ? newSlot : slot
+      unflushed.words[row + word.high] = high
+      unflushed.words[row + word.low] = low
     }
+    unflushed.words[row + word.newSlot] = newSlot
+    unflushed.words[row + word.newHigh] = fresh.high
+    unflushed.words[row + word.newLow] = fresh.low
   }
 
   /** Loads what changes of keys with these hashes will need, when they go where the last change went. */
@@ -186,7 +176,7 @@ export class Trees {
     let seen = 0
     for (let i = 0; i < count; i++) {
       const hash = hashes[i] as number
-      seen += trees[this.partitionOf(hash)]?.peek(this.leafOf(hash)) ?? 0
+      seen += (trees[this.partitionOf(hash)]?.peek(this.leafOf(hash)) ?? 0) + this.unflushed.peek(hash)
     }
     this.touched = seen
   }
@@ -243,27 +233,7 @@ export class Trees {
   /** The rows that belong into a batch with these objects, each as it is now. */
   rowsOf(sequence: number, flushed: readonly { readonly key: Key; readonly hash: number }[]): Write[] {
     const { changes } = this
-    for (const { key, hash } of flushed) {
-      const object = this.unflushed.get(key)
-      if (object === undefined) {
-        this.doubt(this.partitionOf(hash))
-        continue
-      }
-      const { leaf, slot, high, low, newSlot, newHigh, newLow } = object
-      const target = newSlot & ~volatileBit
-      if (slot === target) changes.add(slot, leaf, high ^ newHigh, low ^ newLow)
-      else {
-        changes.add(slot, leaf, high, low)
-        changes.add(target, leaf, newHigh, newLow)
-      }
-      if (target === newSlot) this.unflushed.delete(key)
-      else {
-        // Was written once more although it is kept in memory only from now on: it took the place of what was not.
-        object.slot = target
-        object.high = newHigh
-        object.low = newLow
-      }
-    }
+    for (const { key, hash } of flushed) this.flushed(key, hash)
     const rows: Write[] = []
     if (!this.hasMarker) {
       this.hasMarker = true
@@ -282,6 +252,32 @@ export class Trees {
     }
     changes.clear()
     return rows
+  }
+
+  /** The store will hold this object as it is now. */
+  private flushed(key: Key, hash: number): void {
+    const { changes, unflushed } = this
+    const row = unflushed.find(key, hash)
+    if (row < 0) return this.doubt(this.partitionOf(hash))
+    const { words } = unflushed
+    const leaf = words[row + word.leaf] as number
+    const slot = words[row + word.slot] as number
+    const high = words[row + word.high] as number
+    const low = words[row + word.low] as number
+    const newSlot = words[row + word.newSlot] as number
+    const newHigh = words[row + word.newHigh] as number
+    const newLow = words[row + word.newLow] as number
+    const target = newSlot & ~volatileBit
+    if (slot === target) changes.add(slot, leaf, high ^ newHigh, low ^ newLow)
+    else {
+      changes.add(slot, leaf, high, low)
+      changes.add(target, leaf, newHigh, newLow)
+    }
+    if (target === newSlot) return unflushed.remove(row)
+    // Was written once more although it is kept in memory only from now on: it took the place of what was not.
+    words[row + word.slot] = target
+    words[row + word.high] = newHigh
+    words[row + word.low] = newLow
   }
 
   /** All trees that changed, as the store is with this batch; the rows of single batches are not needed any more. */
@@ -315,10 +311,12 @@ export class Trees {
       tree.add(this.treeAt(slot).toWords())
       found.set(slot, tree)
     }
-    for (const { leaf, slot, high, low, newSlot, newHigh, newLow } of this.unflushed.values()) {
-      found.get(slot)?.toggle(leaf, high, low)
-      found.get(newSlot)?.toggle(leaf, newHigh, newLow)
-    }
+    const { unflushed } = this
+    unflushed.each((row) => {
+      const at = (of: number) => unflushed.words[row + of] as number
+      found.get(at(word.slot))?.toggle(at(word.leaf), at(word.high), at(word.low))
+      found.get(at(word.newSlot))?.toggle(at(word.leaf), at(word.newHigh), at(word.newLow))
+    })
     return found
   }
 

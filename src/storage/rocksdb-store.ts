@@ -6,7 +6,7 @@
 // reorder them). `done` of a 'disk' commit comes after its bytes, and those of every batch before it, are
 // fsynced. A store whose write or fsync failed accepts no more: what is in it is not known until it is reopened.
 
-import { latin1Slice } from '../base/bytes.js'
+import { freshBytes, latin1Slice, latin1Write } from '../base/bytes.js'
 import { RingspunError } from '../base/errors.js'
 import { makeDirectory } from './directories.js'
 import { LogSync } from './log-sync.js'
@@ -261,7 +261,9 @@ class RocksStore implements Store {
 }
 
 function bytesOf(row: RowKey): Buffer {
-  return Buffer.from(row, 'latin1')
+  const bytes = freshBytes(row.length)
+  latin1Write(bytes, row, 0)
+  return bytes
 }
 
 function closedError(): RingspunError {
