@@ -16,6 +16,8 @@ export class Threads {
   private readonly timerAt = new Map<NodeId, Millis>()
   /** Those that stand still, and until when. */
   private readonly paused = new Map<NodeId, Millis>()
+  /** Those that others know to stand still. */
+  private readonly noticed = new Set<NodeId>()
   private readonly timeline: Timeline
   private readonly hostOf: (thread: NodeId) => Host | undefined
 
@@ -50,25 +52,30 @@ export class Threads {
   pause(thread: NodeId, ms: Millis, notice: (event: 'node-slow' | 'node-brisk') => void): void {
     const { timeline } = this
     const until = Math.max(timeline.now + ms, this.paused.get(thread) ?? 0)
-    const isNoticed = until - timeline.now > noticeMs
     this.paused.set(thread, until)
     const isSame = () => this.paused.get(thread) === until
-    if (isNoticed) timeline.schedule(noticeMs, () => isSame() && notice('node-slow'))
+    timeline.schedule(noticeMs, () => {
+      if (!isSame() || this.noticed.has(thread)) return
+      this.noticed.add(thread)
+      notice('node-slow')
+    })
     timeline.schedule(until - timeline.now, () => {
       if (!isSame()) return
-      this.paused.delete(thread)
-      if (isNoticed) notice('node-brisk')
+      this.resume(thread)
       this.wake(thread)
+      notice('node-brisk')
     })
   }
 
   /** A new life of a thread does not stand still. */
   resume(thread: NodeId): void {
     this.paused.delete(thread)
+    this.noticed.delete(thread)
   }
 
   clear(): void {
     this.paused.clear()
+    this.noticed.clear()
     this.timerAt.clear()
   }
 }

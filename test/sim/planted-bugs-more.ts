@@ -42,14 +42,6 @@ export const moreBugs: readonly PlantedBug[] = [
     found: lost,
   },
   {
-    name: 'a read from memory looks into nodes that do not serve',
-    file: 'runtime/shared-reads.js',
-    from: 'if (generation === 0 || !serving.isServed(node, partition, markOf(generation, ring.epoch)))',
-    to: 'if (generation === 0)',
-    found: lost,
-    focus: { kinds: ['power', 'slow-disk', 'tail'], copies: 2 },
-  },
-  {
     name: 'a read from memory takes replicas that differ for the same',
     file: 'runtime/shared-reads.js',
     from: 'if (!same)\n                    return undefined;',
@@ -182,14 +174,6 @@ export const moreBugs: readonly PlantedBug[] = [
     found: differ,
   },
   {
-    name: 'a successor does not know what was removed and is still in the store',
-    file: 'storage/object-buffer-adopt.js',
-    from: 'if (table.forgetting)\n        table.complete = false;',
-    to: '',
-    found: differ,
-    focus: { kinds: ['failing-disk', 'full-disk', 'kill'] },
-  },
-  {
     name: 'a successor drops what was not flushed',
     file: 'storage/object-buffer-adopt.js',
     from: "if (verdict === 'whole')",
@@ -197,14 +181,6 @@ export const moreBugs: readonly PlantedBug[] = [
     found: lost,
   },
   // -- forgetting -----------------------------------------------------------------------------------------
-  {
-    name: 'what is dead is forgotten by time alone',
-    file: 'actors/reaper/vote.js',
-    from: 'if (candidate.waiting.size > 0)',
-    to: 'if (false)',
-    found: [...back, 'replicas differ'],
-    focus: { kinds: ['isolate', 'split', 'away', 'pause', 'clog'] },
-  },
   {
     name: 'what is dead is forgotten although a replica differs',
     file: 'actors/reaper/vote.js',
