@@ -3,7 +3,7 @@
 
 import { describe, expect, it } from 'vitest'
 import type { NodeId } from '../../src/base/units.js'
-import { keyLedBy, preference, put, separate, startWorld } from '../sim/helpers.js'
+import { diskAt, keyLedBy, preference, put, sendAway, separate, startWorld } from '../sim/helpers.js'
 
 describe('dw 2 of three nodes', () => {
   it('one node is known to be slow: two others are there, and can write through', () => {
@@ -37,5 +37,16 @@ describe('dw 2 of three nodes', () => {
     world.runUntil(() => request.answer !== undefined)
     expect(request.answer).toMatchObject({ type: 'put-answered', durable: 2 })
     expect(world.now() - begun).toBeLessThan(1_000)
+  })
+
+  it('with pw 2 the copies on disk are at home: a power cut and a read of the homes alone still find it', () => {
+    const world = startWorld({ seed: 4, nodes: 5 })
+    const key = keyLedBy(world, 1)
+    const [first, second, third] = preference(world, key) as [NodeId, NodeId, NodeId]
+    sendAway(world, [first])
+    expect(put(world, key, 'v', { w: 2, dw: 2, pw: 2 })).toMatchObject({ type: 'put-answered', durable: 2 })
+    for (const node of [second, third]) expect(diskAt(world, node, key), `disk of node ${node}`).toBeDefined()
+    sendAway(world, [second])
+    expect(put(world, key, 'w', { w: 2, dw: 2, pw: 1 })).toMatchObject({ code: 'unavailable' })
   })
 })

@@ -165,7 +165,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'any copy counts as a durable one',
     file: 'actors/vnode/lead.js',
-    from: "noteStored(pending.tally, place, pending.level === 'memory' || level === pending.level, atHome);",
+    from: "noteStored(pending.tally, place, pending.level === 'memory' || isDurable, atHome);",
     to: 'noteStored(pending.tally, place, true, atHome);',
     found: lost,
   },

@@ -69,6 +69,10 @@ export function lead(
     writers--
     noteOwn(state, request, pending, ownPlace, object, turn)
   }
+  const levelFor = (node: NodeId, owner: NodeId): Level => {
+    const counts = message.pw === 0 || node === owner
+    return counts && writers-- > 0 ? message.level : 'memory'
+  }
   // Those that do not keep up are not relied on when others are there.
   const late: [number, NodeId][] = []
   for (let place = 0; place < n; place++) {
@@ -80,13 +84,13 @@ export function lead(
       noteFailed(pending.tally, place)
       keepHere(state, pending, place, turn)
     } else if (isHealthy(state, node)) {
-      ask(state, request, pending, place, node, writers-- > 0 ? message.level : 'memory', turn)
+      ask(state, request, pending, place, node, levelFor(node, owner), turn)
     } else {
       late.push([place, node])
     }
   }
   for (const [place, node] of late) {
-    ask(state, request, pending, place, node, writers-- > 0 ? message.level : 'memory', turn)
+    ask(state, request, pending, place, node, levelFor(node, preference[place] as NodeId), turn)
   }
   settle(state, request, pending, turn)
   if (!state.sweeping && state.puts.size > 0) {
@@ -149,7 +153,7 @@ function ask(
   const { key, hash } = pending.envelope.message as Put
   const object = pending.encoded
   const owner = state.preference[place] as NodeId
-  if (level !== 'memory') pending.writers |= 1 << place
+  if (level !== 'memory' && (pending.tally.pw === 0 || node === owner)) pending.writers |= 1 << place
   pending.asked.push(node)
   pending.places.push(place)
   pending.generations.push(state.nodes[node]?.generation ?? 0)
@@ -166,7 +170,9 @@ function ask(
 export function noteCopy(state: VnodeState, pending: PendingPut, index: number, level: Level): void {
   const place = pending.places[index] as number
   const atHome = pending.asked[index] === state.preference[place]
-  noteStored(pending.tally, place, pending.level === 'memory' || level === pending.level, atHome)
+  // Where nobody may stand in, nobody may be durable for another either: a read of the homes would not see it.
+  const isDurable = level === pending.level && (pending.tally.pw === 0 || atHome)
+  noteStored(pending.tally, place, pending.level === 'memory' || isDurable, atHome)
 }
 
 /** Where in `asked` this answer belongs, or -1. A coordinator that stands in has asked its own courier. */

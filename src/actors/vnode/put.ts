@@ -108,7 +108,8 @@ function refusalBeforeWrite(
   if (reached < message.w) {
     return { code: 'unavailable', details: { needed: message.w, reached, of: replicas.length } }
   }
-  if (atHome < message.pw) {
+  const isHomeDurable = message.pw > 0 && message.level !== 'memory'
+  if (atHome < message.pw || (isHomeDurable && atHome < message.dw)) {
     return {
       code: 'unavailable',
       details: { needed: message.w, pw: message.pw, atHome, of: replicas.length },
