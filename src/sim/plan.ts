@@ -163,20 +163,23 @@ export function planOf(seed: number, options: PlanOptions = {}): SimPlan {
   const nodes = options.nodes ?? nodesDrawn
   const copies = Math.min(nodes, options.copies ?? copiesDrawn)
   const seconds = options.seconds ?? secondsDrawn
+  const memoryBytes = (512 * 1024) << randomBelow(random, 2)
   const plan = {
     seed,
     nodes,
     copies,
     partitions: 4 << randomBelow(random, 3),
-    memoryBytes: (512 * 1024) << randomBelow(random, 2),
+    memoryBytes,
     mendEveryMs: random() < 0.6 ? 200 + randomBelow(random, 800) : 1_000 + randomBelow(random, 5_000),
     reapAfterMs: random() < 0.3 ? 0 : 2_000 + randomBelow(random, 20_000),
     gossipEveryMs: random() < 0.5 ? 0 : 500 + randomBelow(random, 1_000),
     budget,
     seconds,
-    // A disk that answers badly is only asked for what memory has let go.
+    // A disk that answers badly is only asked for what memory has let go; twenty siblings still fit.
     paddingBytes:
-      random() < 0.3 || budget === 'rot' ? 2_000 + randomBelow(random, 3_000) : randomBelow(random, 100),
+      random() < 0.3 || budget === 'rot'
+        ? Math.floor((memoryBytes / 180) * random())
+        : randomBelow(random, 100),
     delayMsMax: random() < 0.5 ? threadNetwork.delayMsMax : 0.1 + 20 * random() ** 2,
     commitMsMax: random() < 0.3 ? 0 : 50 * random() ** 2,
     rare: random() < 0.4 ? 0 : random() * 0.2,

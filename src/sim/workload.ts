@@ -128,7 +128,7 @@ function batch(sessions: Sessions, operation: SimOperation, random: Random): voi
 }
 
 /** Keys that batches are about. */
-const wideKeys = 150
+const wideKeys = 300
 
 /** The words of the values that live. */
 function wordsOf(sessions: Sessions, object: StoredObject | undefined): string[][] {
