@@ -116,6 +116,14 @@ export const moreBugs: readonly PlantedBug[] = [
     found: differ,
   },
   {
+    name: 'what anybody on the heir’s node says is taken for the heir’s word',
+    file: 'actors/vnode/give.js',
+    from: "return from.kind === 'vnode' && from.node === heir;",
+    to: 'return from.node === heir;',
+    found: lost,
+    focus: { kinds: ['ring', 'away', 'kill', 'isolate'], copies: 1 },
+  },
+  {
     name: 'suspects are not told of a new ring',
     file: 'actors/claimant/claimant.js',
     from: "return isThere(state, node) || state.nodes[node]?.state === 'suspected';",

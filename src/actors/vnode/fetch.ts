@@ -7,12 +7,12 @@ import type { Envelope } from '../../protocol/envelope.js'
 import type { Fetch } from '../../protocol/read.js'
 import { encodeObject } from '../../versions/object-codec.js'
 import { type Turn, unreadable } from '../actor.js'
-import { relay, successor } from './give.js'
+import { isOf, relay, successor } from './give.js'
 import type { VnodeState } from './state.js'
 
 export function fetch(state: VnodeState, envelope: Envelope, message: Fetch, turn: Turn): void {
   const heir = successor(state)
-  if (heir !== undefined && envelope.from.node !== heir) return relay(state, envelope, heir, turn)
+  if (heir !== undefined && !isOf(heir, envelope)) return relay(state, envelope, heir, turn)
   const requester = envelope.from as Address<'gateway'>
   const object = turn.get(message.key, message.hash)
   if (object === unreadable || turn.rarely('fetch-unreadable')) {

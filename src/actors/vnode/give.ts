@@ -101,6 +101,11 @@ export function successor(state: VnodeState): NodeId | undefined {
   return gift !== undefined && isUp(state, gift.receiver) ? gift.receiver : undefined
 }
 
+/** True when the successor itself says this: its vnode, and not somebody else on its node, such as its courier. */
+export function isOf(heir: NodeId, { from }: Envelope): boolean {
+  return from.kind === 'vnode' && from.node === heir
+}
+
 /** Asks the successor what this node was asked, and answers what it answers. */
 export function relay(state: VnodeState, envelope: Envelope, to: NodeId, turn: Turn): void {
   const request = nextRequest(state)

@@ -18,7 +18,7 @@ import {
   newerOf,
 } from '../../versions/object-codec.js'
 import { type Turn, unreadable } from '../actor.js'
-import { passedOn, passOn, relay, relayed, successor } from './give.js'
+import { isOf, passedOn, passOn, relay, relayed, successor } from './give.js'
 import { gaveBack } from './give-back.js'
 import { askedIndex, hintRefused, noteCopy, settle, stepIn } from './lead.js'
 import { rowStored } from './repair.js'
@@ -27,7 +27,7 @@ import { itemRefused, itemStored } from './sync-mend.js'
 
 export function replicate(state: VnodeState, envelope: Envelope, message: Replicate, turn: Turn): void {
   const heir = successor(state)
-  if (heir !== undefined && envelope.from.node !== heir) {
+  if (heir !== undefined && !isOf(heir, envelope)) {
     // The one who has taken over is asked before anything is answered; and this node stores it all the same.
     relay(state, envelope, heir, turn)
     const own = { ...envelope, from: state.self, request: 0 }

@@ -7,13 +7,13 @@ import type { Envelope } from '../../protocol/envelope.js'
 import type { RowsRead, Walk } from '../../protocol/walk.js'
 import type { Turn } from '../actor.js'
 import { clearPage } from './clear.js'
-import { relay, successor } from './give.js'
+import { isOf, relay, successor } from './give.js'
 import { leftoverPage } from './give-back.js'
 import { nextRequest, type VnodeState } from './state.js'
 
 export function walk(state: VnodeState, envelope: Envelope, message: Walk, turn: Turn): void {
   const heir = successor(state)
-  if (heir !== undefined && envelope.from.node !== heir) return relay(state, envelope, heir, turn)
+  if (heir !== undefined && !isOf(heir, envelope)) return relay(state, envelope, heir, turn)
   const request = nextRequest(state)
   state.walks.set(request, envelope as Envelope<Walk>)
   turn.walk({
