@@ -1,7 +1,7 @@
 // Bugs that are planted one at a time into a copy of the built code: the second half (see planted-bugs.ts). Reads,
 // hints, handoff and the ring, recovery and repair, and what is dead.
 
-import { back, differ, lost, type PlantedBug } from './planted-bugs.js'
+import { differ, lost, type PlantedBug } from './planted-bugs.js'
 
 export const moreBugs: readonly PlantedBug[] = [
   // -- reads ----------------------------------------------------------------------------------------------
@@ -64,14 +64,6 @@ export const moreBugs: readonly PlantedBug[] = [
     found: lost,
   },
   {
-    name: 'a hint that was written again meanwhile is deleted',
-    file: 'actors/courier/deliver.js',
-    from: 'if (isDone && !sent.isStale) {',
-    to: 'if (isDone) {',
-    found: lost,
-    focus: { kinds: ['away', 'isolate', 'kill', 'clog'], copies: 1 },
-  },
-  {
     name: 'a hint that was not confirmed is deleted',
     file: 'actors/courier/deliver.js',
     from: 'settle(state, envelope, isDamaged, turn);',
@@ -79,24 +71,10 @@ export const moreBugs: readonly PlantedBug[] = [
     found: lost,
   },
   {
-    name: 'hints are never deleted',
-    file: 'actors/courier/deliver.js',
-    from: 'turn.delete(sent.partition, sent.hint, sent.hash);',
-    to: '',
-    found: ['hints are left'],
-  },
-  {
     name: 'a stand-in acknowledges a hint that it does not keep',
     file: 'actors/courier/keep.js',
     from: "if (storeCopy(partitionOf(ring, hash), hint, envelope, message, turn) === 'refused')\n        return;",
     to: "turn.send(envelope.from, { type: 'replicated', level: message.level }, envelope.request);",
-    found: lost,
-  },
-  {
-    name: 'a stand-in says that it keeps nothing',
-    file: 'actors/courier/keep.js',
-    from: 'const object = found === undefined ? undefined : Uint8Array.from(found);',
-    to: 'const object = undefined;',
     found: lost,
   },
   // -- handoff and the ring -------------------------------------------------------------------------------
@@ -147,24 +125,10 @@ export const moreBugs: readonly PlantedBug[] = [
   },
   // -- recovery and repair --------------------------------------------------------------------------------
   {
-    name: 'a store that has lost its end is taken for whole',
-    file: 'storage/recovery.js',
-    from: 'if (meta === undefined) {',
-    to: "if (true)\n        return { since: undefined, amnesia: false, reason: 'whole' };\n    if (meta === undefined) {",
-    found: lost,
-  },
-  {
     name: 'a repair is done before it has begun',
     file: 'actors/vnode/repair.js',
     from: 'if (repair.missing.length === 0)\n        return allDone(state, turn);',
     to: 'return allDone(state, turn);',
-    found: lost,
-  },
-  {
-    name: 'who began bare counts as whole at once',
-    file: 'actors/vnode/vnode.js',
-    from: 'complete: turn.catchUp === undefined,',
-    to: 'complete: true,',
     found: lost,
   },
   {
@@ -177,8 +141,8 @@ export const moreBugs: readonly PlantedBug[] = [
   {
     name: 'a leaf of the tree is stale',
     file: 'runtime/trees.js',
-    from: 'const known = this.unflushed.get(key);\n        if (after',
-    to: 'if (leaf % 3 === 0) this.toggle(newSlot, leaf, fresh.high, fresh.low, now);\n        const known = this.unflushed.get(key);\n        if (after',
+    from: 'const { unflushed } = this;\n        let row',
+    to: 'if (leaf % 3 === 0) this.toggle(newSlot, leaf, fresh.high, fresh.low, now);\n        const { unflushed } = this;\n        let row',
     found: differ,
   },
   {
@@ -187,13 +151,5 @@ export const moreBugs: readonly PlantedBug[] = [
     from: "if (verdict === 'whole')",
     to: "if (verdict === 'whole' && (table.state(unit) & entryState.dirty) === 0)",
     found: lost,
-  },
-  // -- forgetting -----------------------------------------------------------------------------------------
-  {
-    name: 'what is dead is forgotten although a replica differs',
-    file: 'actors/reaper/vote.js',
-    from: "if (verdict === 'other' || (verdict === 'absent' && isReplica) || turn.rarely('reap-later')) {",
-    to: "if (turn.rarely('reap-later')) {",
-    found: [...back, 'replicas differ'],
   },
 ]
