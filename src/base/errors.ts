@@ -66,9 +66,6 @@ export const errorTable = {
   ),
   'storage-unavailable': refused('look at the disk: space, permissions, open files, hardware'),
   'node-failed': refused('read the log of the node; restart the cluster when the cause is mended'),
-  'address-unprotected': refused(
-    'listen on loopback, or say --unprotected where everybody may read and write',
-  ),
   'address-in-use': refused('use another port, or 0 for a free one'),
 } as const satisfies Record<string, Entry>
 

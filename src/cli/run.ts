@@ -1,5 +1,5 @@
 // Finds the command, runs it, and turns what goes wrong into a sentence and an exit code (sysexits): 64 for
-// wrong usage, 78 for settings that do not fit the data or are not safe, 69 for what is not available, 74 for the disk.
+// wrong usage, 78 for settings that do not fit the data, 69 for what is not available, 74 for the disk.
 
 import { type ErrorCode, RingspunError } from '../base/errors.js'
 import { version } from '../version.js'
@@ -85,7 +85,6 @@ const exitCodes: Partial<Record<ErrorCode, number>> = {
   'data-dir-format': 78,
   'data-dir-layout': 78,
   'data-dir-invalid': 78,
-  'address-unprotected': 78,
   'storage-unavailable': 74,
   'storage-failed': 74,
   unavailable: 69,

@@ -2,8 +2,6 @@
 // output when it serves and nothing else there; logs go to standard error. SIGTERM and SIGINT drain and end
 // with 0; a second signal ends at once, which is safe for everything that was promised (crash-only).
 
-import { isIPv4 } from 'node:net'
-import { RingspunError } from '../base/errors.js'
 import type { ClusterOptions } from '../client/api.js'
 import { Cluster } from '../client/open.js'
 import { startRedisServer } from '../server/redis-server.js'
@@ -50,10 +48,9 @@ const options: readonly Option[] = [
   {
     name: 'host',
     value: 'HOST',
-    help: 'address to listen on; there is no password, so any but loopback needs --unprotected',
+    help: 'address to listen on; there is no password, so keep it local',
     default: '127.0.0.1',
   },
-  { name: 'unprotected', help: 'listen where anybody who reaches HOST can read and write everything' },
   { name: 'port', value: 'PORT', help: 'port to listen on, 0 for a free one', default: '7379' },
   { name: 'socket', value: 'PATH', help: 'Unix socket to listen on as well' },
   { name: 'faults', help: 'allow RS.FAULT: kill, stall, wipe and isolate nodes on purpose' },
@@ -80,7 +77,7 @@ Examples:
   ringspun serve --durability memory --dw 0 --memory 1024
 
 Ends with 0 after SIGTERM or SIGINT, 64 for wrong options, 75 when DIR is open elsewhere, 78 when DIR was made
-with other settings or HOST is not safe, 74 when the disk fails, 69 when the port is taken.`
+with other settings, 74 when the disk fails, 69 when the port is taken.`
 
 function clusterOptions(args: readonly string[]) {
   const given = readArguments(args, options)
@@ -105,19 +102,9 @@ function clusterOptions(args: readonly string[]) {
     log: logTo(given['quiet'] === true),
   }
   const host = String(given['host'] ?? '127.0.0.1')
-  const isOpen = !isLoopback(host)
-  if (isOpen && given['unprotected'] !== true) {
-    const reason = `there is no password and no TLS: everybody who reaches ${host} could read and write everything`
-    throw new RingspunError('address-unprotected', reason, { host })
-  }
   const port = wholeNumber(given, 'port', 0, 65_535) ?? 7379
   const socket = given['socket'] === undefined ? undefined : String(given['socket'])
-  return { cluster, host, isOpen, port, socket, faults: given['faults'] === true }
-}
-
-/** By address, and the one name that always means it: what another name leads to may change. */
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'))
+  return { cluster, host, port, socket, faults: given['faults'] === true }
 }
 
 function logTo(quiet: boolean): NonNullable<ClusterOptions['log']> {
@@ -128,9 +115,9 @@ function logTo(quiet: boolean): NonNullable<ClusterOptions['log']> {
 }
 
 async function serveUntilSignal(args: readonly string[]): Promise<number> {
-  const { cluster: settings, host, isOpen, port, socket, faults } = clusterOptions(args)
+  const { cluster: settings, host, port, socket, faults } = clusterOptions(args)
   const log = settings.log as NonNullable<ClusterOptions['log']>
-  if (isOpen) {
+  if (!['127.0.0.1', '::1', 'localhost'].includes(host)) {
     log('warn', `listening on ${host}: anybody who reaches this address can read and write everything`)
   }
   if (socket !== undefined) await freeSocket(socket)

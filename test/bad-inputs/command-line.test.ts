@@ -20,16 +20,6 @@ describe('before anything is made', () => {
     ['#54 a misspelt option', '--durabilty os', 64, 'did you mean --durability?'],
     ['#54 a wrong type', '--nodes three', 64, '--nodes is a whole number from 1 to 64, got three'],
     ['#54 port 70000', '--port 70000', 64, '--port is a whole number from 0 to 65535, got 70000'],
-    ['#55 every address', '--host 0.0.0.0', 78, 'could read and write everything'],
-    ['#55 every address, in IPv6', '--host ::', 78, 'could read and write everything'],
-    ['#55 loopback in a form that is not known as it', '--host ::ffff:127.0.0.1', 78, 'write everything'],
-    ['#55 an address of the net', '--host 192.168.1.7', 78, 'everybody who reaches 192.168.1.7'],
-    [
-      '#55 a name that only begins like loopback',
-      '--host 127.evil.com',
-      78,
-      'everybody who reaches 127.evil.com',
-    ],
   ]
 
   test.each(table)('%s', (_title, line, status, sentence) => {
@@ -40,14 +30,14 @@ describe('before anything is made', () => {
     expect(existsSync(dir)).toBe(false)
   })
 
-  test('#55 with --unprotected it serves, and says so; loopback needs no word', async () => {
-    // Loopback as IPv6 writes an IPv4 address: not taken for it, and nobody from outside is let in by this test.
-    const open = await serve('--dir', temporary(), ...few, '--host', '::ffff:127.0.0.1', '--unprotected')
+  test('#55 an address that is not known as loopback is served, with a warning; loopback without', async () => {
+    // As IPv6 writes an IPv4 address: nobody from outside is let in by this test.
+    const open = await serve('--dir', temporary(), ...few, '--host', '::ffff:127.0.0.1', '--quiet')
     expect(await (await Connection.open(open.port)).say('PING')).toBe('PONG')
-    const { status, stderr } = await open.end('SIGTERM')
-    expect(status).toBe(0)
-    expect(stderr).toContain('warn listening on ::ffff:127.0.0.1: anybody who reaches this address')
-    const closed = await serve('--dir', temporary(), ...few, '--host', '127.0.0.2', '--quiet')
+    expect((await open.end('SIGTERM')).stderr).toMatch(
+      /warn listening on ::ffff:127\.0\.0\.1: anybody who reaches/,
+    )
+    const closed = await serve('--dir', temporary(), ...few, '--quiet')
     expect((await closed.end('SIGTERM')).stderr).toBe('')
   })
 })
