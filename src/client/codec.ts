@@ -37,14 +37,17 @@ function encode(value: unknown, codec: 'auto' | 'bytes'): EncodedValue {
   if (codec === 'bytes') {
     throw new RingspunError('value-invalid', `this bucket takes Uint8Array values, got ${describe(value)}`)
   }
-  if (typeof value === 'string') return { encoding: encodings.text, bytes: Buffer.from(value, 'utf8') }
+  if (typeof value === 'string') {
+    checkText(value)
+    return { encoding: encodings.text, bytes: Buffer.from(value, 'utf8') }
+  }
   checkEncodable(value, 0, new Set())
   try {
     return { encoding: encodings.messagePack, bytes: Buffer.from(packr.pack(value)) }
   } catch (error) {
     throw new RingspunError(
       'value-invalid',
-      `MessagePack cannot encode this value: ${String(error)}`,
+      `MessagePack cannot encode this value: ${String(error).slice(0, 200)}`,
       {},
       error,
     )
@@ -56,6 +59,8 @@ function checkEncodable(value: unknown, depth: number, above: Set<object>): void
   if (typeof value === 'function' || typeof value === 'symbol' || (value === undefined && depth === 0)) {
     throw new RingspunError('value-invalid', `a value cannot be or hold ${describe(value)}`)
   }
+  if (typeof value === 'string') return checkText(value)
+  if (typeof value === 'bigint') return checkBigint(value)
   if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return
   if (value instanceof Date && !Number.isNaN(value.getTime())) return
   checkPlain(value)
@@ -64,8 +69,20 @@ function checkEncodable(value: unknown, depth: number, above: Set<object>): void
     throw new RingspunError('value-invalid', `a value is nested at most ${limits.nestingMax} deep`)
   }
   above.add(value)
+  if (!Array.isArray(value)) for (const name of Object.keys(value)) checkText(name)
   for (const part of Object.values(value)) checkEncodable(part, depth + 1, above)
   above.delete(value)
+}
+
+/** Half of a surrogate pair would come back as U+FFFD. At once for text that is latin1. */
+function checkText(text: string): void {
+  if (text.isWellFormed()) return
+  throw new RingspunError('value-invalid', 'a value cannot be or hold text with half of a surrogate pair')
+}
+
+function checkBigint(value: bigint): void {
+  if (BigInt.asIntN(64, value) === value || BigInt.asUintN(64, value) === value) return
+  throw new RingspunError('value-invalid', 'a value cannot be or hold a bigint of more than 64 bits')
 }
 
 const tagOf = Object.prototype.toString

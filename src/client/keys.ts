@@ -69,5 +69,7 @@ export function describe(value: unknown): string {
   if (value === null) return 'null'
   if (Array.isArray(value)) return 'an array'
   if (typeof value === 'object') return value.constructor?.name ?? 'an object'
-  return typeof value === 'string' ? JSON.stringify(value.slice(0, 40)) : `${typeof value} ${String(value)}`
+  return typeof value === 'string'
+    ? JSON.stringify(value.slice(0, 40))
+    : `${typeof value} ${String(value).slice(0, 40)}`
 }

@@ -35,16 +35,23 @@ export interface Kept {
 
 /** What an earlier process kept; undefined in a directory that is new. */
 export function readRing(directory: DataDirectory | undefined): Kept | undefined {
-  const found = directory?.readJson(ringFile) as Record<string, unknown> | undefined
+  if (directory === undefined) return undefined
+  const { path, identity } = directory
+  const found = directory.readJson(ringFile) as Record<string, unknown> | undefined
   if (found === undefined) return undefined
   try {
     const read = (text: unknown) => decodeHistory(Buffer.from(String(text), 'base64'))
     const history = read(found['history'])
     const settled = found['settled'] === undefined ? history : read(found['settled'])
-    return { ring: ringFromJson(found['ring']), history, settled }
+    const ring = ringFromJson(found['ring'])
+    const isOurs = (['partitions', 'hash', 'seed'] as const).every(
+      (name) => String(ring[name]) === String(identity[name]),
+    )
+    if (isOurs) return { ring, history, settled }
+    throw new RingspunError('data-dir-invalid', `${path} has the ${ringFile} of another cluster`)
   } catch (error) {
     if (error instanceof RingspunError) throw error
-    throw new RingspunError('data-dir-invalid', `${directory?.path} has a damaged ${ringFile}`, {}, error)
+    throw new RingspunError('data-dir-invalid', `${path} has a damaged ${ringFile}`, {}, error)
   }
 }
 

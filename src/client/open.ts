@@ -23,6 +23,7 @@ async function open(options: ClusterOptions = {}): Promise<LocalCluster> {
   const directory =
     asked.dir === undefined ? undefined : openDataDirectory(asked.dir, wanted, version, asked.nodes)
   try {
+    for (const concern of directory?.concerns ?? []) asked.log('warn', concern)
     const identity = directory?.identity
     // A directory that was made before says how many nodes there are, unless somebody insists.
     const settings =

@@ -24,8 +24,9 @@ export function checkNames(options: object, known: readonly string[], where: str
   }
   for (const name of Object.keys(options)) {
     if (known.includes(name)) continue
-    const reason = `${where}: there is no option ${JSON.stringify(name)}; there are ${known.join(', ')}`
-    throw new RingspunError('option-unknown', reason, { option: name })
+    const shown = name.slice(0, 40)
+    const reason = `${where}: there is no option ${JSON.stringify(shown)}; there are ${known.join(', ')}`
+    throw new RingspunError('option-unknown', reason, { option: shown })
   }
 }
 

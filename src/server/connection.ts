@@ -34,6 +34,9 @@ export interface ConnectionLimits {
   /** Bytes of replies that may wait while the client reads nothing for `outputStallMsMax`. */
   readonly outputBytesMax: number
   readonly outputStallMsMax: Millis
+  /** How long a request may take to come, from its first byte; one second more for each `requestBytesPerSecond`. */
+  readonly requestMsMax: Millis
+  readonly requestBytesPerSecond: number
   /** How long a connection that is being closed may go on sending before it is cut off. */
   readonly lingerMsMax: Millis
 }
@@ -44,6 +47,8 @@ export const connectionLimits: ConnectionLimits = {
   outputPauseBytes: MiB,
   outputBytesMax: 8 * MiB,
   outputStallMsMax: 10_000,
+  requestMsMax: 60_000,
+  requestBytesPerSecond: 64 * 1024,
   lingerMsMax: 2_000,
 }
 
@@ -71,6 +76,9 @@ export class Connection {
   private inputEnded = false
   private ended = false
   private endedAt: Millis = 0
+  /** When the request that has come in part began to come, 0 when there is none, and its bytes so far. */
+  private begunAt: Millis = 0
+  private begunBytes = 0
   private handedBytes = 0
   private takenBytes = 0
   private progressAt: Millis = Date.now()
@@ -114,6 +122,7 @@ export class Connection {
       if (now - this.endedAt > this.limits.lingerMsMax) this.socket.destroy()
       return
     }
+    if (this.isTooSlow(now)) return this.refuseLate()
     const taken = this.handedBytes - this.socket.writableLength
     if (taken !== this.takenBytes || this.socket.writableLength === 0) this.progressAt = now
     this.takenBytes = taken
@@ -126,8 +135,25 @@ export class Connection {
     this.destroy()
   }
 
+  /** A request in part that goes on for ever would hold a connection, and what has come of it, for ever. */
+  private isTooSlow(now: Millis): boolean {
+    if (this.begunAt === 0 || this.session.closing) return false
+    // While nothing is taken the delay is ours.
+    if (this.stalled) this.begunAt = now
+    const { requestMsMax, requestBytesPerSecond } = this.limits
+    return now - this.begunAt > requestMsMax + (this.begunBytes / requestBytesPerSecond) * 1_000
+  }
+
+  private refuseLate(): void {
+    this.begunAt = 0
+    this.refuse(new ProtocolError('the request did not come to its end in time'))
+    this.inTurn = false
+    this.runTurn()
+  }
+
   private take(chunk: Buffer): void {
     this.session.server.statistics.bytesIn += chunk.length
+    this.begunBytes += chunk.length
     if (this.session.closing) return
     this.session.lastCommandAt = Date.now()
     this.parser.feed(chunk)
@@ -145,7 +171,12 @@ export class Connection {
         this.stalled = !this.mayTake()
         if (this.stalled) break
         const args = this.parser.next()
-        if (args === undefined) break
+        if (args === undefined) {
+          if (this.begunAt === 0 && this.parser.isInside) this.begunAt = Date.now()
+          break
+        }
+        this.begunAt = 0
+        this.begunBytes = 0
         this.dispatch(args)
         if (this.ended) return
       }

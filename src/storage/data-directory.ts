@@ -4,7 +4,7 @@
 //   DIR/ringspun.json   the cluster's identity (format, id, Q, nodes, hash, seed)
 //   DIR/buckets.json    properties of buckets
 //   DIR/LOCK            locked by the process that has it open; the kernel lets go when that process dies
-//   DIR/node-N/         store and high-water file of node N
+//   DIR/node-N/         store and high-water file of node N, and in owner.json whose they are
 
 import { randomBytes } from 'node:crypto'
 import {
@@ -36,6 +36,7 @@ const { tryLock } = createRequire(import.meta.url)('fs-native-extensions') as {
 /** The format of the whole directory. A reader knows this one and none other yet. */
 const format = 1
 const identityFile = 'ringspun.json'
+const ownerFile = 'owner.json'
 const partitionsDefault = 256
 
 export interface ClusterIdentity {
@@ -61,6 +62,8 @@ export interface DataDirectory {
   readonly identity: ClusterIdentity
   /** True when this opening made the cluster. */
   readonly created: boolean
+  /** What makes it less safe than it should be, in sentences; nothing that keeps it closed. */
+  readonly concerns: readonly string[]
   nodeDirectory(node: NodeId): string
   /** The cluster has so many nodes now. */
   setNodes(count: number): void
@@ -86,7 +89,7 @@ export function openDataDirectory(
     const known = look(dir, wanted, version)
     const identity = known ?? newIdentity(wanted, version, nodesDefault)
     if (known === undefined) writeJson(dir, identityFile, identity)
-    for (let node = 1; node <= identity.nodes; node++) makeDirectory(nodePath(dir, node))
+    for (let node = 1; node <= identity.nodes; node++) makeNodeDirectory(dir, identity, node)
     return opened(dir, identity, known === undefined, lock)
   } catch (error) {
     closeSync(lock)
@@ -100,6 +103,7 @@ function opened(dir: string, identity: ClusterIdentity, created: boolean, lock: 
     path: dir,
     identity,
     created,
+    concerns: concernsOf(dir),
     nodeDirectory: (node) => nodePath(dir, node),
     setNodes: (count) => writeJson(dir, identityFile, { ...identity, nodes: count }),
     readJson: (file) => readJson(dir, file),
@@ -124,7 +128,41 @@ function look(dir: string, wanted: WantedLayout, version: string): ClusterIdenti
   if (prepare(dir)) return undefined
   const identity = readIdentity(dir, version)
   checkLayout(dir, identity, wanted)
+  for (let node = 1; node <= identity.nodes; node++) checkOwner(dir, identity, node)
   return identity
+}
+
+/** The store of another node would be taken for this one's: all it lacks would count as never written. */
+function checkOwner(dir: string, { id }: ClusterIdentity, node: NodeId): void {
+  const owner = readJson(dir, join(`node-${node}`, ownerFile))
+  if (owner === undefined) return
+  const { cluster, node: number } = Object(owner) as { cluster?: unknown; node?: unknown }
+  if (cluster === id && number === node) return
+  if (typeof cluster !== 'string' || typeof number !== 'number') {
+    throw invalid(dir, `has a damaged node-${node}/${ownerFile}`)
+  }
+  const whose = cluster === id ? 'this cluster' : `the cluster ${cluster.slice(0, 40)}`
+  throw invalid(dir, `has in node-${node} what belongs to node ${number} of ${whose}`)
+}
+
+function makeNodeDirectory(dir: string, { id }: ClusterIdentity, node: NodeId): void {
+  const path = nodePath(dir, node)
+  makeDirectory(path)
+  if (!existsSync(join(path, ownerFile))) writeJson(path, ownerFile, { cluster: id, node })
+}
+
+/** Refusing these would keep out what is common: volumes of containers are often open to all, or somebody else's. */
+function concernsOf(dir: string): string[] {
+  if (process.getuid === undefined) return []
+  const concerns: string[] = []
+  const { mode, uid } = statSync(dir)
+  if ((mode & 0o022) !== 0) {
+    concerns.push(`${dir} can be written by others (mode ${(mode & 0o777).toString(8)}): chmod 700 it`)
+  }
+  if (uid !== process.getuid()) {
+    concerns.push(`${dir} belongs to user ${uid}, this process is user ${process.getuid()}`)
+  }
+  return concerns
 }
 
 /** What may lie in a directory that has no cluster yet: traces of an opening that was cut short, and a new disk's. */

@@ -83,6 +83,8 @@ describe('values', () => {
     ['33 deep', nested(33), 'value-invalid'],
     ['100,000 deep', nested(100_000), 'value-invalid'],
     ['a bigint of 8 KB', 1n << 65_536n, 'value-invalid'],
+    ['a bigint of 65 bits inside', [1n << 64n], 'value-invalid'],
+    ['text with half of a surrogate pair', 'a\ud800', 'value-invalid'],
     ['a Map', new Map([['a', 1]]), 'value-invalid'],
     ['a Set inside', { a: new Set([1]) }, 'value-invalid'],
     ['a regular expression', /a/g, 'value-invalid'],

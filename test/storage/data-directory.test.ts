@@ -6,7 +6,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
-  rmdirSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -115,7 +115,7 @@ describe('a directory that is there', () => {
 
   it('has its missing node directories made again', () => {
     make()
-    rmdirSync(join(dir, 'node-5'))
+    rmSync(join(dir, 'node-5'), { recursive: true })
     expect(make().created).toBe(false)
     expect(existsSync(join(dir, 'node-5'))).toBe(true)
   })

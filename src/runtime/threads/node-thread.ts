@@ -7,6 +7,7 @@
 import { randomBytes } from 'node:crypto'
 import { type MessagePort, threadId } from 'node:worker_threads'
 import { gossipDefaults } from '../../actors/gossip/state.js'
+import { RingspunError } from '../../base/errors.js'
 import { seededRandom } from '../../base/random.js'
 import type { Incarnation, Key, Millis, NodeId } from '../../base/units.js'
 import { emptyHistory, type History, mergeHistories } from '../../membership/history.js'
@@ -165,13 +166,24 @@ class NodeThread {
       owing: verdict.since,
       peers: this.meta?.peers ?? [],
     }
-    await commitMeta(store, meta)
-    this.highWater?.note(incarnation, sequence)
+    await this.beginLife(store, meta)
     const trees = await this.trees(store, verdict, volatile).catch((error) => this.replace(error))
     // Objects that cannot be read: this life begins again, from nothing.
     if (trees === undefined) return this.begin(peersSaw)
     this.run(verdict, incarnation, stampFloor, sequence, volatile, trees)
     return { complete: verdict.since === undefined, amnesia: verdict.amnesia, reason: verdict.reason }
+  }
+
+  /** Its name is on disk before it says anything. Nothing was acknowledged yet, so a disk that fails here refuses. */
+  private async beginLife(store: Store, meta: Meta): Promise<void> {
+    try {
+      await commitMeta(store, meta)
+      this.highWater?.note(meta.incarnation, meta.sequence)
+    } catch (error) {
+      const { dir } = this.task
+      const reason = `${dir} cannot be written: ${(error as Error).message}`
+      throw new RingspunError('storage-unavailable', reason, { dir }, error)
+    }
   }
 
   /** A store whose objects cannot be read is set aside; what is in memory of it goes with it. */

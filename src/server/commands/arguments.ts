@@ -52,28 +52,25 @@ export function instantOf(unit: ExpiryUnit, value: number, command: string): Mil
 
 type Mutable<T> = { -readonly [Name in keyof T]: T[Name] }
 
-/** The options `CONTEXT c`, `W n` and `DW n` from place `start` on. */
+/** Pairs of a name and a value from place `start` on. A name twice is a mistake: nobody can say which one is meant. */
+export function namedOptions(args: Arguments, start: number): ReadonlyMap<string, Buffer> {
+  const named = new Map<string, Buffer>()
+  for (let i = start; i < args.length; i += 2) {
+    const [name, value] = [word(args[i]), args[i + 1]]
+    if (value === undefined || named.has(name)) throw new CommandError(syntaxError)
+    named.set(name, value)
+  }
+  return named
+}
+
+/** The options `CONTEXT c`, `W n`, `DW n` and `PW n` from place `start` on. */
 export function writeOptions(args: Arguments, start: number): WriteOptions {
   const options: Mutable<WriteOptions> = {}
-  for (let i = start; i < args.length; i += 2) {
-    const value = args[i + 1]
-    if (value === undefined) throw new CommandError(syntaxError)
-    switch (word(args[i])) {
-      case 'CONTEXT':
-        options.context = value.toString('latin1')
-        break
-      case 'W':
-        options.w = integer(value)
-        break
-      case 'DW':
-        options.dw = integer(value)
-        break
-      case 'PW':
-        options.pw = integer(value)
-        break
-      default:
-        throw new CommandError(syntaxError)
-    }
+  for (const [name, value] of namedOptions(args, start)) {
+    if (name === 'CONTEXT') options.context = value.toString('latin1')
+    else if (name === 'W' || name === 'DW' || name === 'PW') {
+      options[name.toLowerCase() as 'w' | 'dw' | 'pw'] = integer(value)
+    } else throw new CommandError(syntaxError)
   }
   return options
 }
@@ -81,10 +78,7 @@ export function writeOptions(args: Arguments, start: number): WriteOptions {
 /** R and PR of RS.GET. */
 export function readOptions(args: Arguments, start: number): ReadOptions {
   const options: Mutable<ReadOptions> = {}
-  for (let i = start; i < args.length; i += 2) {
-    const value = args[i + 1]
-    if (value === undefined) throw new CommandError(syntaxError)
-    const name = word(args[i])
+  for (const [name, value] of namedOptions(args, start)) {
     if (name === 'R') options.r = integer(value)
     else if (name === 'PR') options.pr = integer(value)
     else throw new CommandError(syntaxError)

@@ -5,7 +5,7 @@
 
 import type { BucketProperties, WriteResult } from '../../client/api.js'
 import { map, ok, type Reply } from '../resp/reply.js'
-import { integer, readOptions, word, writeOptions } from './arguments.js'
+import { integer, namedOptions, readOptions, word, writeOptions } from './arguments.js'
 import type { Arguments, Command, Session } from './command.js'
 import { CommandError, syntaxError } from './errors.js'
 
@@ -38,10 +38,7 @@ type Mutable<T> = { -readonly [Name in keyof T]?: T[Name] }
 
 function properties(args: Arguments): Mutable<BucketProperties> {
   const wanted: Mutable<BucketProperties> = {}
-  for (let i = 2; i < args.length; i += 2) {
-    const value = args[i + 1]
-    if (value === undefined) throw new CommandError(syntaxError)
-    const name = word(args[i])
+  for (const [name, value] of namedOptions(args, 2)) {
     const text = word(value).toLowerCase()
     if (name === 'N' || name === 'R' || name === 'W' || name === 'DW') {
       wanted[name.toLowerCase() as 'n' | 'r' | 'w' | 'dw'] = integer(value)

@@ -75,6 +75,11 @@ export class RequestParser {
     }
   }
 
+  /** True when a part of a request has come. */
+  get isInside(): boolean {
+    return this.missing > 0 || this.gatheredLength > 0
+  }
+
   /** The next whole request (at least one argument), or undefined when more bytes are needed. Throws ProtocolError. */
   next(): Buffer[] | undefined {
     for (;;) {
