@@ -1,12 +1,12 @@
 // The coordinator's step: a new version that replaces exactly what its writer had seen. Dynamo 4.3 and 4.4.
 // Invariant: the clock that comes out has seen every sibling, and has every actor of a sibling; it has at most
-// `clockEntriesMax` entries unless the siblings need more. Left to the caller: a fresh dot, and a limit on
-// the number of siblings.
+// `clockEntriesMax` entries unless the siblings need more, or a coordinator that is behind its writer. Left to the
+// caller: a fresh dot, and a limit on the number of siblings.
 
 import { limits } from '../base/limits.js'
-import type { Millis } from '../base/units.js'
+import type { Incarnation, Millis } from '../base/units.js'
 import { byDot } from './merge.js'
-import type { Conflicts, Context, Dot, Sibling, Stamp, StoredObject } from './object.js'
+import type { Conflicts, Context, Dot, Sibling, Stamp, StoredObject, VersionVector } from './object.js'
 import { contextOf } from './read.js'
 import { nextStamp } from './stamp.js'
 import { advance, cut, join, seen } from './vector.js'
@@ -33,9 +33,27 @@ export function write(
   siblings.push(sibling)
   siblings.sort(byDot)
   const known = join(local?.clock ?? [], context?.clock ?? [])
+  return { clock: shortened(advance(known, sibling.dot, timeSeconds), local, context, siblings), siblings }
+}
+
+/**
+ * Dynamo 4.4: the oldest entries go. Never one of a sibling; and none that this coordinator knows from the writer
+ * alone: what that replaces is on other nodes, and would come back beside the version that replaced it.
+ */
+function shortened(
+  clock: VersionVector,
+  local: StoredObject | undefined,
+  context: Context | undefined,
+  siblings: readonly Sibling[],
+): VersionVector {
+  if (clock.length <= limits.clockEntriesMax) return clock
   const present = new Set(siblings.map(({ dot }) => dot.actor))
-  const clock = cut(advance(known, sibling.dot, timeSeconds), limits.clockEntriesMax, (of) => present.has(of))
-  return { clock, siblings }
+  const unknown = new Set<Incarnation>()
+  for (const { actor, counter } of context?.clock ?? []) {
+    if (!seen(local?.clock ?? [], { actor, counter })) unknown.add(actor)
+  }
+  const shorter = cut(clock, limits.clockEntriesMax, (of) => present.has(of) || unknown.has(of))
+  return cut(shorter, limits.siblingsMax + limits.clockEntriesMax, (of) => present.has(of))
 }
 
 /**

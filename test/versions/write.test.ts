@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from 'vitest'
 import { limits } from '../../src/base/limits.js'
+import { merge } from '../../src/versions/merge.js'
 import type { Context, Sibling, StoredObject } from '../../src/versions/object.js'
 import { contextAfter, nextWriteStamp, write } from '../../src/versions/write.js'
 import { clockOf, made } from './arbitrary.js'
@@ -94,6 +95,26 @@ describe('siblings', () => {
     const resolved = write(object, { clock: object?.clock ?? [], stamp: 0 }, made(7, 2), 'siblings', 200)
     expect(dotsOf(resolved)).toEqual([[7, 2]])
     expect(resolved.clock).toHaveLength(limits.clockEntriesMax)
+  })
+
+  it('cuts nothing that it knows from the writer alone: that would come back from where it is', () => {
+    const old = Array.from(
+      { length: limits.clockEntriesMax },
+      (_, index) => [index + 1, 3] as [number, number],
+    )
+    const context = contextFor(...old)
+    const standIn = write(undefined, context, made(50, 1), 'siblings', 200)
+    for (const [actor] of old) expect(standIn.clock.map((entry) => entry.actor)).toContain(actor)
+    const home: StoredObject = { clock: context.clock, siblings: [made(1, 3)] }
+    expect(dotsOf(merge(home, standIn, 'siblings'))).toEqual([[50, 1]])
+    const again = write(standIn, { clock: standIn.clock, stamp: 0 }, made(51, 1), 'siblings', 300)
+    expect(again.clock).toHaveLength(limits.clockEntriesMax)
+  })
+
+  it('takes a clock of any writer for no more than siblings may need', () => {
+    const long = Array.from({ length: 110 }, (_, index) => [index + 1, 1] as [number, number])
+    const most = limits.siblingsMax + limits.clockEntriesMax
+    expect(write(undefined, contextFor(...long), made(500, 1), 'siblings', 5).clock).toHaveLength(most)
   })
 })
 

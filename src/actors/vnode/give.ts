@@ -20,8 +20,9 @@ const confirmMs: Millis = 5_000
 
 export function give(state: VnodeState, envelope: Envelope, message: GiveMessage, turn: Turn): void {
   const { node } = envelope.from
-  // Who lacks something itself has nothing to give yet: the claimant asks again.
-  if (!state.complete) return
+  // Who lacks something itself has nothing to give yet, and who has not heard of the receiver would serve on in its
+  // place: the claimant asks again.
+  if (!state.complete || !isUp(state, node)) return
   const gift: Gift = {
     receiver: node,
     generation: state.nodes[node]?.generation ?? 0,
@@ -38,7 +39,7 @@ export function give(state: VnodeState, envelope: Envelope, message: GiveMessage
   turn.send(envelope.from as Address<'vnode'>, { type: 'giving' }, envelope.request)
 }
 
-/** A write was stored here: whoever receives this place gets it too. */
+/** A write was stored here: whoever receives this place gets it too, as durable as it was asked for. */
 export function passOn(state: VnodeState, copy: Passed, turn: Turn): void {
   for (const gift of state.gifts) {
     if (gift.stage !== 'passing-on' || modeOf(copy.object).copies <= gift.place) continue
@@ -46,13 +47,13 @@ export function passOn(state: VnodeState, copy: Passed, turn: Turn): void {
     if (gift.outstanding === 0) gift.oldest = turn.now
     gift.outstanding++
     state.passed.set(request, gift)
-    const { key, hash, object } = copy
-    const message = { type: 'replicate', key, hash, object, level: 'memory' } as const
+    const { key, hash, object, level } = copy
+    const message = { type: 'replicate', key, hash, object, level } as const
     turn.send(vnodeAddress(gift.receiver, state.self.partition), message, request, turn.travelEnd)
   }
 }
 
-type Passed = Pick<Extract<VnodeMessage, { readonly type: 'replicate' }>, 'key' | 'hash' | 'object'>
+type Passed = Pick<Extract<VnodeMessage, { readonly type: 'replicate' }>, 'key' | 'hash' | 'object' | 'level'>
 
 /** The receiver has, or has not, what was passed on; false when the envelope answers something else. */
 export function passedOn(state: VnodeState, request: RequestId, arrived: boolean, turn: Turn): boolean {

@@ -111,7 +111,7 @@ function noteOwn(
   const { key, hash, dw, level } = pending.envelope.message as Put
   // With dw 0 nobody waits for that one: it goes into the log at once and is fsynced with what comes after.
   turn.put(self.partition, key, hash, object, dw === 0 && level === 'disk' ? 'os' : level)
-  passOn(state, { key, hash, object: pending.encoded }, turn)
+  passOn(state, { key, hash, object: pending.encoded, level: dw === 0 ? 'memory' : level }, turn)
   pending.asked.push(self.node)
   pending.places.push(place)
   pending.generations.push(0)

@@ -6,8 +6,8 @@
 // everything died before the ring that says so was kept. It is never older than what was forgotten meanwhile,
 // because nothing is forgotten while any node holds such a thing (actors/reaper).
 //
-// Invariant: `received` is said only when this node holds everything that the giver held, or, when the giver is
-// gone for good, everything that any other replica holds.
+// Invariant: `received` is said only when this node holds everything that the giver held, on disk what the giver had
+// there, or, when the giver is gone for good, everything that any other replica holds.
 
 import type { ErrorCode } from '../../base/errors.js'
 import type { NodeId } from '../../base/units.js'
@@ -117,7 +117,10 @@ function done(state: VnodeState, receiving: Receiving, turn: Turn): void {
   state.repair = undefined
   if (state.ring !== undefined) state.preference = preferenceAfter(state.ring, partition)
   const claimant = singleAddress('claimant', supervisorThread)
-  turn.send(claimant, { type: 'received', partition, place, objects, bytes })
+  const received = { type: 'received', partition, place, objects, bytes } as const
+  const notKept = { type: 'receive-failed', partition, place, code: 'storage-failed' } as const
+  // The giver forgets what it had, so what it had on disk is on disk here first.
+  turn.sendDurable('disk', claimant, received, notKept, 0)
 }
 
 export function abandon(state: VnodeState, receiving: Receiving, code: ErrorCode, turn: Turn): void {

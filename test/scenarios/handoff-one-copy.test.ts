@@ -1,0 +1,94 @@
+// Dynamo 4.9 with one copy of each object, where nobody makes good what a handoff loses: who takes over has on disk
+// what the giver had there, and who has not heard of a node gives it nothing.
+
+import { describe, expect, it } from 'vitest'
+import type { NodeId } from '../../src/base/units.js'
+import type { World } from '../../src/sim/world.js'
+import { mustPut, partitionOfKey, preference, startWorld, values } from '../sim/helpers.js'
+
+const seeds = [1, 2, 3, 4, 5]
+const keys = Array.from({ length: 40 }, (_, index) => `k${index}`)
+
+function filled(seed: number): World {
+  const world = startWorld({ seed, nodes: 3, n: 1, partitions: 8 })
+  for (const key of keys) mustPut(world, key, `of ${key}`, { w: 1, dw: 1, level: 'disk' })
+  return world
+}
+
+/** The ring in which one node has everything that another had. */
+function inPlaceOf(world: World, leaver: NodeId, joiner: NodeId): Uint16Array {
+  return Uint16Array.from(world.ring.owners, (owner) => (owner === leaver ? joiner : owner))
+}
+
+function hasMoved(world: World, partition: number): boolean {
+  const { change } = world.ring
+  return change === undefined || change.moved[partition] === 1
+}
+
+describe('one copy of each object', () => {
+  it.each(seeds)(
+    'the power fails as soon as a place has moved: its new holder has it on disk (%i)',
+    (seed) => {
+      const world = filled(seed)
+      world.add(4)
+      const key = keys.find((each) => preference(world, each)[0] === 1) as string
+      const partition = partitionOfKey(world, key)
+      world.change(inPlaceOf(world, 1, 4))
+      world.runUntil(() => world.ring.change !== undefined)
+      expect(world.runUntil(() => hasMoved(world, partition))).toBe(true)
+      world.crashAndRestart('power', 0)
+      world.start()
+      world.runUntil(() => world.whole)
+      expect(preference(world, key)[0]).toBe(4)
+      expect(values(world, key, { r: 1 })).toEqual([`of ${key}`])
+    },
+  )
+
+  it.each(seeds)('written while it moves, and then the power fails: the same (%i)', (seed) => {
+    const world = filled(seed)
+    world.add(4)
+    const key = keys.find((each) => preference(world, each)[0] === 1) as string
+    const partition = partitionOfKey(world, key)
+    world.change(inPlaceOf(world, 1, 4))
+    let step = 0
+    let acknowledged = 0
+    const next = () => {
+      const request = world.client.put(key, `${++step}`, {
+        w: 1,
+        dw: 1,
+        level: 'disk',
+        conflicts: 'last-write-wins',
+      })
+      request.heard = (answer) => {
+        if (answer.type === 'put-answered') acknowledged = step
+        if (!hasMoved(world, partition)) next()
+      }
+    }
+    world.runUntil(() => world.ring.change !== undefined)
+    next()
+    world.runUntil(() => hasMoved(world, partition))
+    world.crashAndRestart('power', 0)
+    world.start()
+    world.runUntil(() => world.whole)
+    const [value] = values(world, key, { r: 1, conflicts: 'last-write-wins' })
+    expect(Number(value)).toBeGreaterThanOrEqual(acknowledged)
+    expect(acknowledged).toBeGreaterThan(0)
+  })
+
+  it.each(seeds)(
+    'a giver that has not heard of the new node waits until it has; nothing is lost (%i)',
+    (seed) => {
+      const world = filled(seed)
+      world.network.clog(0, 1, 20_000)
+      world.add(4)
+      world.change(inPlaceOf(world, 1, 4))
+      const key = keys.find((each) => preference(world, each)[0] === 1) as string
+      world.runUntil(() => world.ring.change !== undefined)
+      world.pass(10_000)
+      expect(hasMoved(world, partitionOfKey(world, key))).toBe(false)
+      expect(world.runUntil(() => world.ring.change === undefined, 120_000)).toBe(true)
+      world.pass(60_000)
+      for (const each of keys) expect(values(world, each, { r: 1 })).toEqual([`of ${each}`])
+    },
+  )
+})
