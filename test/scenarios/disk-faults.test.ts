@@ -157,6 +157,27 @@ describe('a row that comes back damaged', () => {
     }
   })
 
+  it.each([21, 22, 23])(
+    'on a node that gives its places away does not hold that up for ever (%i)',
+    (seed) => {
+      const faults = { ...none }
+      const world = cold(seed, faults)
+      world.add(4)
+      faults.damage = (of) => of === 1
+      let walks = 0
+      world.watch = ({ message }) => {
+        if (message.type === 'walk') walks++
+      }
+      world.change(Uint16Array.from(world.ring.owners, (owner) => (owner === 1 ? 4 : owner)))
+      expect(
+        world.runUntil(() => world.ring.change === undefined && world.ring.nodes.includes(4), 200_000),
+      ).toBe(true)
+      // Each asked again for a while, and no more often than that.
+      expect(walks).toBeLessThan(16 * 3 * 30)
+      for (const key of keys) expect(values(world, key, { r: 2 })).toEqual([`value of ${key}`])
+    },
+  )
+
   it('anywhere is an error or another copy, and never a wrong value', () => {
     let refused = 0
     for (let seed = 10; seed < 20; seed++) {

@@ -81,6 +81,8 @@ function fetchAll(state: VnodeState, receiving: Receiving, turn: Turn): void {
     rows: [],
     next: undefined,
     begunAt: turn.now,
+    retryAt: 0,
+    damagedTries: 0,
   }
   turn.after(0, state.self, { type: 'repair-due' })
 }

@@ -23,6 +23,8 @@ import { isUp, nextRequest, type Repair, type VnodeState } from './state.js'
 const retryMs = 250
 /** A page that has not come by then is asked for again: between hosts a question may be lost. */
 const answerMs = 10_000
+/** A disk that reads badly for a moment reads well a few seconds later. */
+const damagedTriesMax = 20
 /** How long those are waited for whose word is not needed. */
 const optionalMs = 10_000
 
@@ -54,6 +56,8 @@ export function beginRepair(state: VnodeState, turn: Turn): void {
     rows: [],
     next: undefined,
     begunAt: turn.now,
+    retryAt: 0,
+    damagedTries: 0,
     isBare: turn.catchUp?.since === 0,
     place: state.preference.indexOf(state.self.node),
   }
@@ -68,6 +72,8 @@ export function repairDue(state: VnodeState, turn: Turn): void {
     if (!repair.isBare || repair.outstanding > 0 || turn.now < repair.askedAt + answerMs) return
     repair.request = 0
   }
+  // An alarm of an earlier question: each that would ask now would leave one more.
+  if (turn.now < repair.retryAt) return
   const peer = choosePeer(state, repair, turn)
   if (repair.missing.length === 0) return allDone(state, turn)
   if (peer === undefined) {
@@ -164,12 +170,20 @@ export function walked(state: VnodeState, envelope: Envelope, message: Walked, t
   if (repair.outstanding === 0) pageDone(state, repair, turn)
 }
 
-/** One row of the page is through the door, or (with a code) could not be: then the page is asked again. */
+/**
+ * One row of the page is through the door, or (with a code) could not be: then the page is asked again. What stays
+ * damaged where it is nobody can give: others have it, and are compared with.
+ */
 export function rowStored(state: VnodeState, turn: Turn, failure?: ErrorCode): void {
   const repair = state.repair
   if (repair === undefined) return
   // What is too large for this node will be too large the next time.
-  if (failure !== undefined && failure !== 'value-too-large') return walkFailedNow(state, repair, turn)
+  const isHopeless =
+    failure === 'value-too-large' || (failure === 'unreadable' && repair.damagedTries >= damagedTriesMax)
+  if (failure !== undefined && !isHopeless) {
+    if (failure === 'unreadable') repair.damagedTries++
+    return walkFailedNow(state, repair, turn)
+  }
   repair.outstanding--
   if (repair.outstanding === 0) pageDone(state, repair, turn)
 }
@@ -177,6 +191,7 @@ export function rowStored(state: VnodeState, turn: Turn, failure?: ErrorCode): v
 function pageDone(state: VnodeState, repair: Repair, turn: Turn): void {
   repair.request = 0
   repair.rows = []
+  repair.damagedTries = 0
   if (repair.next !== undefined) {
     repair.after = repair.next
   } else {
@@ -219,6 +234,7 @@ function walkFailedNow(state: VnodeState, repair: Repair, turn: Turn): void {
   repair.request = 0
   repair.rows = []
   repair.outstanding = 0
+  repair.retryAt = turn.now + retryMs
   turn.after(retryMs, state.self, { type: 'repair-due' })
 }
 

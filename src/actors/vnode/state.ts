@@ -64,6 +64,10 @@ export interface Repair {
   rows: readonly WalkedRow[]
   next: string | undefined
   begunAt: number
+  /** Nothing is asked before. */
+  retryAt: Millis
+  /** How often this page was asked for again because a row of it was damaged. */
+  damagedTries: number
 }
 
 /** A place of the preference list that this node takes over (receive.ts). */
