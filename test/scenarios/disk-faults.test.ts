@@ -28,6 +28,8 @@ interface Faults {
   commit: (node: number) => 'fine' | 'lost' | 'applied'
   /** Whether a row that is read comes back damaged. */
   damage: (node: number) => boolean
+  /** The same of a row of a walk. */
+  damageWalked: (node: number) => boolean
 }
 
 function faulty(faults: Faults): (node: number, store: Store) => Store {
@@ -42,21 +44,31 @@ function faulty(faults: Faults): (node: number, store: Store) => Store {
     },
     read: (rows, done) =>
       store.read(rows, (error, found) => {
-        const seen = found.map((value) => {
-          if (!(value instanceof Uint8Array) || !faults.damage(node)) return value
-          const flipped = Buffer.from(value)
-          flipped[flipped.length >> 1] = (flipped[flipped.length >> 1] as number) ^ 4
-          return flipped
-        })
+        const seen = found.map((value) =>
+          value instanceof Uint8Array && faults.damage(node) ? flipped(value) : value,
+        )
         done(error, seen)
       }),
-    walk: (after, before, limit, done) => store.walk(after, before, limit, done),
+    walk: (after, before, limit, done) =>
+      store.walk(after, before, limit, (error, rows) => {
+        const seen = rows.map(({ row, value }) => ({
+          row,
+          value: row.startsWith('o') && faults.damageWalked(node) ? flipped(value) : value,
+        }))
+        done(error, seen)
+      }),
     deleteRange: (from, to, done) => store.deleteRange(from, to, done),
     close: (done) => store.close(done),
   })
 }
 
-const none: Faults = { commit: () => 'fine', damage: () => false }
+function flipped(value: Uint8Array): Uint8Array {
+  const copy = Buffer.from(value)
+  copy[copy.length >> 1] = (copy[copy.length >> 1] as number) ^ 4
+  return copy
+}
+
+const none: Faults = { commit: () => 'fine', damage: () => false, damageWalked: () => false }
 
 describe('a commit that fails', () => {
   it.each(['lost', 'applied'] as const)('(%s) is indeterminate, and the node begins a new life', (fault) => {
@@ -161,9 +173,16 @@ describe('a row that comes back damaged', () => {
     'on a node that gives its places away does not hold that up for ever (%i)',
     (seed) => {
       const faults = { ...none }
-      const world = cold(seed, faults)
+      const world = startWorld({ seed, nodes: 3, memoryBytes: 512 * 1024, wrapStore: faulty(faults) })
+      for (const key of keys) mustPut(world, key, `value of ${key}`, { w: 3, dw: 3 })
+      // Memory has let go of them when as much else has come.
+      for (let i = 0; i < 40; i++) {
+        mustPut(world, `late ${i}`, 'v'.repeat(20_000), { w: 3, dw: 3 })
+        world.pass(5_000)
+      }
       world.add(4)
       faults.damage = (of) => of === 1
+      faults.damageWalked = faults.damage
       let walks = 0
       world.watch = ({ message }) => {
         if (message.type === 'walk') walks++
