@@ -1,6 +1,6 @@
 // Long walks over a partition, page by page: rows of the store, with what memory holds newer in their place,
-// and the keys of buckets that are kept in memory only. The first page of a walk waits until what was
-// unflushed when the walk began is in the store, so that a key that was there throughout is seen.
+// and the keys of buckets that are kept in memory only. A page waits until what was unflushed when the walk began is
+// in the store, so that a key that was there throughout is seen.
 
 import type { RowsWanted } from '../actors/actor.js'
 import { copyBytes, Malformed } from '../base/bytes.js'
@@ -91,8 +91,8 @@ export class Walks {
 
   /** Calls back with one page. */
   rows(wanted: RowsWanted, done: (rows: RowsRead) => void): void {
-    if (wanted.after !== '') this.read(wanted, done)
-    else this.journal.barrier(wanted.begunAt, () => this.read(wanted, done))
+    // Of each page: the one before may have come from another node.
+    this.journal.barrier(wanted.begunAt, () => this.read(wanted, done))
   }
 
   private read(wanted: RowsWanted, done: (rows: RowsRead) => void): void {

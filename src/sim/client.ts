@@ -5,6 +5,7 @@ import { crc32 } from 'node:zlib'
 import type { Key, Millis, NodeId, RequestId } from '../base/units.js'
 import { singleAddress, supervisorThread } from '../protocol/address.js'
 import type { ClientMessage, Envelope, GatewayMessage } from '../protocol/envelope.js'
+import type { Scan } from '../protocol/walk.js'
 import type { Put } from '../protocol/write.js'
 import { hashOf, type Ring } from '../ring/ring.js'
 import type { Conflicts, Context, StoredObject } from '../versions/object.js'
@@ -113,6 +114,11 @@ export class SimClient {
       pr: options.pr ?? 0,
     } as const
     return this.send(message, options.timeoutMs, options.via)
+  }
+
+  /** A page of the keys of a partition, as a listing of a bucket asks for it. */
+  scan(question: Omit<Scan, 'type' | 'n'>, timeoutMs?: Millis, via?: NodeId): SimRequest {
+    return this.send({ type: 'scan', n: this.ring.copies, ...question }, timeoutMs, via)
   }
 
   /** Compares all replicas of a partition. */

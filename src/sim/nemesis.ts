@@ -3,6 +3,7 @@
 
 import { seededRandom } from '../base/random.js'
 import type { Millis, NodeId } from '../base/units.js'
+import { singleAddress, supervisorThread } from '../protocol/address.js'
 import { rebalance } from '../ring/rebalance.js'
 import { type DiskFaults, FaultyDisk, noDiskFaults } from './disk.js'
 import { threadNetwork } from './network.js'
@@ -25,6 +26,7 @@ export class Nemesis {
   private readonly world: World
   private readonly plan: SimPlan
   private readonly disks = new Map<NodeId, DiskFaults>()
+  private readonly held: [NodeId, NodeId][] = []
   isOver = false
   /** Told when the whole process has died, with whoever asked. */
   processDied: () => void = () => {}
@@ -103,6 +105,10 @@ export class Nemesis {
         return this.drift((fault.amount - 0.5) * 0.001)
       case 'ring':
         return this.changeRing(fault)
+      case 'audit':
+        return this.audit(fault)
+      case 'hold-hints':
+        return this.holdHints(fault)
       default:
     }
   }
@@ -247,6 +253,25 @@ export class Nemesis {
     world.change(rebalance(world.ring.owners, next, world.copies))
   }
 
+  private audit({ node, other, amount }: SimFault): void {
+    const partition = (node * 7 + other) % this.plan.partitions
+    this.world.client.audit(partition, { mends: amount < 0.5, deep: amount > 0.3 })
+  }
+
+  private holdHints({ node, other, ms }: SimFault): void {
+    this.pauseHints(node, other, true)
+    this.held.push([node, other])
+    this.later(ms, () => this.pauseHints(node, other, false))
+  }
+
+  /** As an operator asks: what this node keeps for the other is not delivered, or is again. */
+  private pauseHints(node: NodeId, owner: NodeId, paused: boolean): void {
+    const to = singleAddress('courier', node)
+    const from = singleAddress('machine', supervisorThread)
+    const message = { type: 'pause-hints', owner, paused } as const
+    this.world.client.sendTo?.({ to, from, request: 0, deadline: 0, message })
+  }
+
   /** Ends everything that is still going on, and begins every node that is down. */
   heal(): void {
     this.isOver = true
@@ -255,6 +280,7 @@ export class Nemesis {
     world.network.healAll()
     const { losesRings } = world.network.options
     world.network.options = { ...threadNetwork, losesRings, delayMsMax: this.plan.delayMsMax }
+    for (const [node, owner] of this.held) this.pauseHints(node, owner, false)
     for (const faults of this.disks.values()) Object.assign(faults, noDiskFaults())
     for (const node of world.nodes.values()) if (!node.alive) world.spawn(node.node)
   }

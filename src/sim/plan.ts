@@ -46,8 +46,11 @@ export const faultKinds = [
   'full-disk',
   'rot',
   'ring',
+  'audit',
+  'hold-hints',
 ] as const
 
+/** What goes wrong, and what operators ask at the worst moment. */
 export type FaultKind = (typeof faultKinds)[number]
 
 export interface SimFault {
@@ -73,6 +76,7 @@ export const styles = [
   'conditional',
   'expiry',
   'batch',
+  'listing',
 ] as const
 
 export type Style = (typeof styles)[number] | 'application'
@@ -271,6 +275,7 @@ const keysOf: Readonly<Record<Style, number>> = {
   conditional: 2,
   expiry: 3,
   batch: 5,
+  listing: 1,
   application: 4,
 }
 

@@ -2,9 +2,10 @@
 // everything it asks is in the oracle's books before it is sent. What comes back goes to the checkers first.
 
 import { errorTable } from '../base/errors.js'
-import type { Millis, NodeId } from '../base/units.js'
+import type { Millis, NodeId, Partition } from '../base/units.js'
 import type { ClientMessage } from '../protocol/envelope.js'
-import { hashOf } from '../ring/ring.js'
+import type { Scan } from '../protocol/walk.js'
+import { hashOf, partitionOf } from '../ring/ring.js'
 import { absent } from '../storage/object-buffer-reader.js'
 import { merge } from '../versions/merge.js'
 import type { Context, StoredObject } from '../versions/object.js'
@@ -25,6 +26,8 @@ export interface Memory {
 }
 
 export const nothingSeen: Memory = { context: undefined, history: new Set(), covered: new Set() }
+
+type PageAt = Pick<Scan, 'partition' | 'prefix' | 'after' | 'limit' | 'begunAt'>
 
 export interface Writing {
   readonly body?: string
@@ -151,6 +154,50 @@ export class Sessions {
       const seen = { context, history: this.oracle.historyOf(found), covered: this.oracle.coveredBy(found) }
       this.memories.set(`${client} ${key}`, seen)
       then(object, seen)
+    }
+  }
+
+  /** All pages of a partition, one after the other: what was there when it began is seen. */
+  list(operation: SimOperation, partition: Partition, limit: number): void {
+    const { world, checks, oracle } = this
+    const prefix = internalKey(operation.key.slice(0, 2))
+    const due = new Map<string, readonly SimWritten[]>()
+    for (const key of oracle.keys) {
+      const internal = internalKey(key)
+      const isHere = partitionOf(world.ring, hashOf(world.ring, internal)) === partition
+      if (isHere && internal.startsWith(prefix)) due.set(key, checks.dueTo(operation, key))
+    }
+    const begunAt = world.now()
+    this.page(operation, { partition, prefix, after: '', limit, begunAt }, due)
+  }
+
+  /** Each row is a read of its key, and so is each key that is not there. */
+  private page(operation: SimOperation, at: PageAt, due: Map<string, readonly SimWritten[]>): void {
+    const { world, checks } = this
+    const { r, timeoutMs, via, isStrict, key: named } = operation
+    const conflicts = Oracle.isLatest(named) ? 'last-write-wins' : 'siblings'
+    const request = world.client.scan({ ...at, conflicts, r }, timeoutMs, via)
+    this.open.set(request, operation)
+    request.heard = (answer) => {
+      this.open.delete(request)
+      checks.answered(request, answer, via)
+      if (answer.type !== 'scan-answered') {
+        this.outcomes.failedReads++
+        return
+      }
+      this.outcomes.reads++
+      const { rows, next } = answer
+      for (const { key, object } of rows) {
+        const name = key.slice(internalKey('').length)
+        checks.read(foundOf(name, object), object, due.get(name) ?? [], isStrict)
+        due.delete(name)
+      }
+      for (const [name, writes] of due) {
+        if (next !== undefined && internalKey(name) > next) continue
+        checks.read(foundOf(name, undefined), undefined, writes, isStrict)
+        due.delete(name)
+      }
+      if (next !== undefined) this.page(operation, { ...at, after: next }, due)
     }
   }
 

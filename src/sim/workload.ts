@@ -1,5 +1,5 @@
 // What the clients of a run do: registers, carts and counters that are read, merged and written; deletes with bait
-// that must not come back; a hot key; last-write-wins values; conditional writes; values that expire; batches.
+// that must not come back; a hot key; last-write-wins values; conditional writes; values that expire; batches; listings.
 // Each operation is a function of what its client has seen, and of a stream of randomness of its own.
 
 import { type Random, randomBelow, seededRandom } from '../base/random.js'
@@ -21,6 +21,7 @@ const acts: Readonly<Record<Exclude<Style, 'application'>, Act>> = {
   conditional,
   expiry,
   batch,
+  listing,
 }
 
 export function act(
@@ -125,6 +126,12 @@ function batch(sessions: Sessions, operation: SimOperation, random: Random): voi
     if (isRead) sessions.read(operation, key, () => {})
     else sessions.write(operation, key, { seen: sessions.memoryOf(operation, key) })
   }
+}
+
+/** All pages of a partition, one after the other, while it changes. */
+function listing(sessions: Sessions, operation: SimOperation, random: Random): void {
+  const { ring } = sessions.world
+  sessions.list(operation, randomBelow(random, ring.partitions), 1 + randomBelow(random, 20))
 }
 
 /** Keys that batches are about. */
