@@ -139,10 +139,11 @@ export class SimNode {
       this.disk.commit([{ row: metaRow, value: encodeMeta(meta) }], 'disk', () => {
         if (this.closed || life !== this.lives) return
         this.highWater = sequence
+        const { newborn } = this
         this.newborn = false
         const memory = new ObjectBuffer(this.memory as SharedArrayBuffer)
         if (this.wasComplete !== undefined) memory.adopt((_key, hash, value) => looksWhole(value, hash))
-        else memory.complete = this.meta === undefined
+        else memory.complete = newborn
         this.restoreTrees(memory, verdict, (trees) => {
           if (this.closed || life !== this.lives) return
           this.run(verdict, incarnation, stampFloor, sequence, memory, trees)
@@ -153,11 +154,11 @@ export class SimNode {
   }
 
   private adopt(): { readonly dropped: number; readonly wasComplete: boolean } | undefined {
+    this.volatile = []
     if (this.memory === undefined || this.wasComplete === undefined) {
       this.memory = createObjectBuffer(this.world.memoryBytes)
       return undefined
     }
-    this.volatile = []
     const adoption = new ObjectBuffer(this.memory).adopt((key, hash, value) => {
       const whole = looksWhole(value, hash)
       if (whole && isVolatile(decodeObject(value, hash))) this.volatile.push({ key, hash })

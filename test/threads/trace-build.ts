@@ -31,8 +31,8 @@ function encode(envelope) {
   ],
   [
     'const host = new Host(ports, { supervisor: false });',
-    `const host = recorded({ Host, ports, task, verdict, meta: this.meta, peersSaw: this.peersSaw, encode,
-            encodeHistory, memory: this.memory, dir: traces });`,
+    `const host = recorded({ Host, ports, task, verdict, meta: this.meta, highWater: this.highWaterFound,
+            peersSaw: this.peersSaw, encode, encodeHistory, memory: this.memory, dir: traces });`,
   ],
 ]
 

@@ -12,7 +12,19 @@ import { digestOf, digestOfRows, digestOfWrites, textOf } from './trace-digest.m
 const digestEveryTurns = 40
 
 /** What the thread knows of its life, and the parts of the product that are needed to write that down. */
-export function recorded({ Host, ports, task, verdict, meta, peersSaw, encode, encodeHistory, memory, dir }) {
+export function recorded({
+  Host,
+  ports,
+  task,
+  verdict,
+  meta,
+  highWater,
+  peersSaw,
+  encode,
+  encodeHistory,
+  memory,
+  dir,
+}) {
   const trace = new Trace(dir, task.node, encode)
   const { life, storage, gossip } = ports
   trace.note({
@@ -23,6 +35,8 @@ export function recorded({ Host, ports, task, verdict, meta, peersSaw, encode, e
     copies: task.copies,
     peersSaw,
     metaSequence: meta?.sequence ?? 0,
+    highWater: highWater ?? 0,
+    predecessor: task.predecessor,
     verdict,
     incarnation: life.incarnation,
     stampFloor: life.stampFloor,

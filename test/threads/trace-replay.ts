@@ -31,6 +31,9 @@ export interface LifeLine {
   readonly copies: number
   readonly peersSaw: number
   readonly metaSequence: number
+  readonly highWater: number
+  /** Of the same process, when it left its memory. */
+  readonly predecessor?: { readonly wasComplete: boolean }
   readonly verdict: Verdict
   readonly incarnation: number
   readonly stampFloor: number
@@ -70,6 +73,9 @@ export interface Counts {
   digests: number
   /** Lives whose thread was ended in the middle of a turn. */
   cut: number
+  /** Reads and walks that were answered. */
+  read: number
+  /** Of these, answered as the disk was a moment after it was asked. */
   overtaken: number
 }
 
@@ -82,6 +88,7 @@ export class Replay implements SimNodeWorld {
     calls: 0,
     digests: 0,
     cut: 0,
+    read: 0,
     overtaken: 0,
   }
   readonly node: SimNode
@@ -105,11 +112,12 @@ export class Replay implements SimNodeWorld {
   private wasCut = false
   private readonly writer = new Writer()
 
-  constructor(first: LifeLine) {
+  /** `memoryBytes`: of the object buffer, as the cluster was told. */
+  constructor(first: LifeLine, memoryBytes: number) {
     this.life = first
     this.ring = ringFromJson(first.ring)
     this.copies = first.copies
-    this.memoryBytes = first.memoryBytes
+    this.memoryBytes = memoryBytes
     this.serving = new ServingTable(createServingTable(this.ring.partitions), this.ring.partitions)
     this.mendEveryMs = first.mendEveryMs
     this.reapAfterMs = first.reapAfterMs
@@ -133,16 +141,11 @@ export class Replay implements SimNodeWorld {
 
   // -- lives --------------------------------------------------------------------------------------------
 
-  /** Replays one life. `memory`: what its predecessor left there, when that was ended in the middle of a turn. */
-  play(
-    lines: readonly unknown[],
-    died: 'thread' | 'process' | undefined,
-    memory: Uint8Array | undefined,
-  ): void {
+  /** Replays one life. `memory`: what its predecessor left there; needed when that was ended within a turn. */
+  play(lines: readonly unknown[], memory: Uint8Array | undefined): void {
     const [life, ...rest] = lines as [LifeLine, ...Line[]]
     this.life = life
-    this.counts.lives++
-    this.end(died, memory)
+    if (this.counts.lives++ > 0) this.end(memory)
     this.lines = rest
     this.at = 0
     this.begun = false
@@ -159,16 +162,26 @@ export class Replay implements SimNodeWorld {
     }
   }
 
-  /** The end of the life before. */
-  private end(died: 'thread' | 'process' | undefined, memory: Uint8Array | undefined): void {
-    if (died === undefined) return
+  /** The end of the life before: of the thread, of the process, or of all that the node had. */
+  private end(memory: Uint8Array | undefined): void {
+    const { node, life, inside } = this
     // A batch that was under way is on the disk or not: the next life knows.
-    const row = this.node.disk.look(metaRow)
-    if ((row === undefined ? 0 : decodeMeta(row).sequence) < this.life.metaSequence) this.store?.applyAll()
-    if (died === 'process') return this.node.loseMemory('process')
-    this.node.die()
-    if (!this.wasCut || memory === undefined) return
-    new Uint8Array(this.node.memory as SharedArrayBuffer).set(memory)
+    const row = node.disk.look(metaRow)
+    if ((row === undefined ? 0 : decodeMeta(row).sequence) < life.metaSequence) this.store?.applyAll()
+    // What a thread did in a turn that it did not survive, no trace says.
+    if (this.wasCut) inside.highWater = life.highWater
+    if (life.predecessor !== undefined) {
+      node.die()
+      if (this.wasCut && memory !== undefined) new Uint8Array(node.memory as SharedArrayBuffer).set(memory)
+      // A thread says 20 times a second whether it is complete, and may die before it does.
+      if (!life.predecessor.wasComplete) inside.wasComplete = false
+    } else if (life.generation === 1) node.loseMemory('process')
+    else node.wipe()
+  }
+
+  /** What a node of the world keeps to itself. */
+  private get inside(): { highWater: number | undefined; wasComplete: boolean | undefined } {
+    return this.node as unknown as { highWater: number | undefined; wasComplete: boolean | undefined }
   }
 
   /** What a life begins with is what it began with on the thread. */
@@ -176,6 +189,7 @@ export class Replay implements SimNodeWorld {
     const { life, node } = this
     this.take('end')
     this.same('verdict', plain(node.verdict), plain(life.verdict))
+    this.same('bytes of memory', node.memory?.byteLength, life.memoryBytes)
     this.same('sequence', node.storage?.sequence, life.sequence)
     this.same('batch on the disk', node.meta?.sequence ?? 0, life.metaSequence)
     // The ring, which a node of the world takes from there by itself.
@@ -200,8 +214,7 @@ export class Replay implements SimNodeWorld {
     else if (line.t === 'drain') host.journal?.drain(() => {})
     else throw this.fault(`the thread did more: ${JSON.stringify(line)}`)
     this.take('end')
-    this.same('high water', (this.node as unknown as { highWater: number }).highWater, this.noted)
-    this.counts.overtaken = this.store?.overtaken ?? 0
+    this.same('high water', this.inside.highWater, this.noted)
   }
 
   private compare(parts: Record<string, string | number>): void {
@@ -294,7 +307,7 @@ export class Replay implements SimNodeWorld {
   wrapStore(_node: number, store: SimNode['disk'] | object): HeldStore {
     this.begun = true
     this.take('new')
-    this.noted = (this.node as unknown as { highWater: number }).highWater
+    this.noted = this.inside.highWater
     const called = ({ kind, level, asked }: Omit<Call, 'number'>) => {
       this.counts.calls++
       const line = this.take('call')
@@ -305,7 +318,7 @@ export class Replay implements SimNodeWorld {
       )
       return line.number
     }
-    this.store = new HeldStore(store as MemoryStore, called, () => this.pump())
+    this.store = new HeldStore(store as MemoryStore, called, () => this.pump(), this.counts)
     return this.store
   }
 }

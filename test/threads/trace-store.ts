@@ -40,10 +40,15 @@ export class HeldStore implements Store {
   private readonly pump: () => void
   private readonly changes = new Map<number, Change>()
   private readonly looks = new Map<number, Look>()
-  /** Of reads and walks: answered as the disk was a moment later than when it was asked. */
-  overtaken = 0
+  private readonly counts: { read: number; overtaken: number }
 
-  constructor(inner: Store, called: (call: Omit<Call, 'number'>) => number, pump: () => void) {
+  constructor(
+    inner: Store,
+    called: (call: Omit<Call, 'number'>) => number,
+    pump: () => void,
+    counts: { read: number; overtaken: number },
+  ) {
+    this.counts = counts
     this.inner = inner as MemoryStore
     this.called = called
     this.pump = pump
@@ -132,7 +137,8 @@ export class HeldStore implements Store {
     }
     if (found === undefined)
       throw new Error(`call ${number}: RocksDB answered otherwise than the simulated disk`)
-    if (found !== look.seen[0]) this.overtaken++
+    this.counts.read++
+    if (found !== look.seen[0]) this.counts.overtaken++
     this.looks.delete(number)
     found.done()
   }
