@@ -1,6 +1,6 @@
 // Checks the package as others get it: packs it, lints it, and installs the packed file into an empty folder,
-// where scripts/consumer.mjs runs on each line of Node that is supported. Runtimes come from npm. Exits with 1
-// when anything fails. `node scripts/check-package.mjs 22 24` tries those lines only.
+// where scripts/consumer.mjs runs on each line of Node that is supported, and after it what is assumed of Node and
+// RocksDB (test/assumptions). Runtimes come from npm. Exits with 1 when anything fails. `node scripts/check-package.mjs 22 24` tries those lines only.
 import { spawnSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -66,9 +66,11 @@ function tryLine(line, home) {
   })
   const node = join(prefix, 'node_modules', runtime, 'bin', 'node')
   const said = run(node, ['consumer.mjs'], { cwd: home, timeout: 120_000 })
-  run(node, [join(home, 'node_modules', 'ringspun', 'dist', 'cli', 'main.js'), '--version'], { cwd: home })
+  const dist = join(home, 'node_modules', 'ringspun', 'dist')
+  run(node, [join(dist, 'cli', 'main.js'), '--version'], { cwd: home })
+  const assumed = run(node, [join(root, 'test', 'assumptions', 'run.mjs'), dist])
   rmSync(prefix, { recursive: true, force: true })
-  return said.trim()
+  return `${said.trim()}; ${assumed.trim()}`
 }
 
 rmSync(temporary, { recursive: true, force: true })

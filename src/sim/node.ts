@@ -2,7 +2,7 @@
 // that forgets as disks do. Its memory outlives the node (a thread's death) but not the process.
 
 import type { RareBranch } from '../actors/actor.js'
-import { seededRandom } from '../base/random.js'
+import { type Random, seededRandom } from '../base/random.js'
 import type { Incarnation, Key, Millis, NodeId } from '../base/units.js'
 import { emptyHistory, type History } from '../membership/history.js'
 import { decodeHistory } from '../membership/history-codec.js'
@@ -25,17 +25,35 @@ import { isVolatile } from '../versions/mode.js'
 import { decodeObject, looksWhole } from '../versions/object-codec.js'
 import type { SimMembership } from './membership.js'
 
+/** What a node draws by chance. */
+export interface NodeDraws {
+  /** The name of a life, which is the node's so many-th. */
+  incarnation(node: NodeId, life: number): Incarnation
+  /** For the actors of one life. */
+  random(node: NodeId): Random
+}
+
+/** `sameIncarnation`: the planted bug of dynamo 1.5, a new life goes on with the incarnation of the last. */
+export function seededDraws(seed: number, sameIncarnation: boolean): NodeDraws {
+  return {
+    incarnation: (node, life) => {
+      if (sameIncarnation) return node
+      const random = seededRandom(seed, node * 10_000 + life)
+      return Math.floor(random() * 0x1f_ffff) * 0x1_0000_0000 + Math.floor(random() * 0xffff_ffff) + 1
+    },
+    random: (node) => seededRandom(seed, 500 + node),
+  }
+}
+
 export interface SimNodeWorld {
-  readonly seed: number
+  readonly draws: NodeDraws
   readonly ring: Ring
   readonly copies: number
   readonly memoryBytes: number
   readonly serving: ServingTable
-  /** The planted bug of dynamo 1.5: a new life goes on with the incarnation of the last. */
-  readonly sameIncarnation: boolean
-  /** Pause between two comparisons of replicas; 0: only when asked. */
-  readonly members: SimMembership
+  readonly members: Pick<SimMembership, 'gossip'>
   readonly gossipEveryMs: Millis
+  /** Pause between two comparisons of replicas; 0: only when asked. */
   readonly mendEveryMs: Millis
   readonly reapAfterMs: Millis
   readonly rarely: ((branch: RareBranch) => boolean) | undefined
@@ -106,7 +124,7 @@ export class SimNode {
         adopted,
       })
       this.verdict = verdict
-      const incarnation = this.incarnation()
+      const incarnation = this.world.draws.incarnation(this.node, life)
       const sequence = Math.max(this.meta?.sequence ?? 0, this.highWater ?? 0, peersSaw) + 1
       const stampFloor = Math.max(this.meta?.stampFloor ?? 0, this.world.wall() * 2048)
       const meta: Meta = {
@@ -121,10 +139,11 @@ export class SimNode {
       this.disk.commit([{ row: metaRow, value: encodeMeta(meta) }], 'disk', () => {
         if (this.closed || life !== this.lives) return
         this.highWater = sequence
+        const { newborn } = this
         this.newborn = false
         const memory = new ObjectBuffer(this.memory as SharedArrayBuffer)
         if (this.wasComplete !== undefined) memory.adopt((_key, hash, value) => looksWhole(value, hash))
-        else memory.complete = this.meta === undefined
+        else memory.complete = newborn
         this.restoreTrees(memory, verdict, (trees) => {
           if (this.closed || life !== this.lives) return
           this.run(verdict, incarnation, stampFloor, sequence, memory, trees)
@@ -135,23 +154,17 @@ export class SimNode {
   }
 
   private adopt(): { readonly dropped: number; readonly wasComplete: boolean } | undefined {
+    this.volatile = []
     if (this.memory === undefined || this.wasComplete === undefined) {
       this.memory = createObjectBuffer(this.world.memoryBytes)
       return undefined
     }
-    this.volatile = []
     const adoption = new ObjectBuffer(this.memory).adopt((key, hash, value) => {
       const whole = looksWhole(value, hash)
       if (whole && isVolatile(decodeObject(value, hash))) this.volatile.push({ key, hash })
       return whole
     })
     return { dropped: adoption.dropped, wasComplete: this.wasComplete }
-  }
-
-  private incarnation(): Incarnation {
-    if (this.world.sameIncarnation) return this.node
-    const random = seededRandom(this.world.seed, this.node * 10_000 + this.lives)
-    return Math.floor(random() * 0x1f_ffff) * 0x1_0000_0000 + Math.floor(random() * 0xffff_ffff) + 1
   }
 
   private restoreTrees(memory: ObjectBuffer, verdict: Verdict, done: (trees: Trees) => void): void {
@@ -187,7 +200,7 @@ export class SimNode {
       thread: this.node,
       now: () => world.now(),
       wall: () => world.wall(),
-      random: seededRandom(world.seed, 500 + this.node),
+      random: world.draws.random(this.node),
       post: (envelope) => (current() ? world.post(this, envelope) : 'dead'),
       outside: () => {},
       wake: () => {

@@ -18,7 +18,7 @@ import type { Store } from '../storage/store.js'
 import { SimClient } from './client.js'
 import { SimMembership } from './membership.js'
 import { type Delivery, Network, threadNetwork } from './network.js'
-import { SimNode, type SimNodeWorld } from './node.js'
+import { type NodeDraws, SimNode, type SimNodeWorld, seededDraws } from './node.js'
 import { noticeMs, Threads } from './threads.js'
 import { Timeline } from './timeline.js'
 import { Transcript } from './transcript.js'
@@ -36,7 +36,7 @@ export class World implements SimNodeWorld {
   ring: Ring
   readonly copies: number
   readonly memoryBytes: number
-  readonly sameIncarnation: boolean
+  readonly draws: NodeDraws
   readonly mendEveryMs: Millis
   readonly reapAfterMs: Millis
   readonly gossipEveryMs: Millis
@@ -68,7 +68,7 @@ export class World implements SimNodeWorld {
     this.seed = options.seed
     this.copies = options.n ?? Math.min(3, options.nodes)
     this.memoryBytes = options.memoryBytes ?? 4 * 1024 * 1024
-    this.sameIncarnation = options.sameIncarnation ?? false
+    this.draws = seededDraws(options.seed, options.sameIncarnation ?? false)
     this.mendEveryMs = options.mendEveryMs ?? 0
     this.reapAfterMs = options.reapAfterMs ?? 0
     this.gossipEveryMs = options.gossipEveryMs ?? 0

@@ -1,5 +1,5 @@
 // The two clocks of a thread. `now` only goes forward and means the same on every thread of the process
-// (CLOCK_MONOTONIC), so deadlines can travel; performance.now() begins anew in each worker. `wall` may jump.
+// (CLOCK_MONOTONIC), so deadlines can travel. `wall` may jump. test/assumptions/waiting.mjs shows both.
 
 import type { Millis } from '../../base/units.js'
 
