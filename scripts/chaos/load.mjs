@@ -54,8 +54,8 @@ export class Load {
     const until = performance.now() + msMax
     while (!this.cluster.status().nodes.every(isWhole)) {
       if (performance.now() > until) {
-        this.tally.strange.push('the nodes do not come back')
-        return
+        const states = this.cluster.status().nodes.map(({ node, state }) => `${node} ${state}`)
+        throw new Error(`the nodes do not come back: ${states.join(', ')}`)
       }
       await sleep(20)
     }
@@ -117,9 +117,13 @@ export class Victims {
     const { nodes } = this.cluster.status()
     const { node, state } = nodes[this.random(nodes.length)]
     const recent = (this.deaths.get(node) ?? []).filter((when) => when > performance.now() - 61_000)
-    if (recent.length >= 9 || state !== 'up') return undefined
-    this.deaths.set(node, [...recent, performance.now()])
+    if (recent.length >= 8 || state !== 'up') return undefined
+    this.died(node)
     return node
+  }
+
+  died(node) {
+    this.deaths.set(node, [...(this.deaths.get(node) ?? []), performance.now()])
   }
 
   generation(node) {

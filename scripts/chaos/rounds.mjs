@@ -12,6 +12,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { staged } from './stages.mjs'
 import { blocked, heap, terminated, uncaught } from './threads.mjs'
 import { begin, defaults, digest, end, folder, has, isRoot, must, progress, sleep, Tally } from './tools.mjs'
 
@@ -279,6 +280,7 @@ export const rounds = {
   'kill-9-memory': (cycles = 20) =>
     killed('kill -9, dw 0 (may lose)', cycles, { bucket: { ...defaults.bucket, dw: 0 } }, false),
   terminate: (cycles = 1_000) => terminated(cycles),
+  stages: (cycles = 20) => staged(cycles),
   uncaught: (cycles = 200) => uncaught(cycles),
   heap: (cycles = 10) => heap(cycles),
   blocked: (cycles = 30) => blocked(cycles),
