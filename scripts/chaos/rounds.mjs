@@ -12,6 +12,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { served } from './redis.mjs'
 import { staged } from './stages.mjs'
 import { blocked, heap, terminated, uncaught } from './threads.mjs'
 import { begin, defaults, digest, end, folder, has, isRoot, must, progress, sleep, Tally } from './tools.mjs'
@@ -284,6 +285,7 @@ export const rounds = {
   uncaught: (cycles = 200) => uncaught(cycles),
   heap: (cycles = 10) => heap(cycles),
   blocked: (cycles = 30) => blocked(cycles),
+  redis: (cycles = 40) => served(cycles),
   power: (cycles = 20) => power(cycles),
   stop: (cycles = 3) => stopped(cycles),
   'full-disk': fullDisk,
