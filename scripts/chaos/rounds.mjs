@@ -257,15 +257,26 @@ async function files() {
   return tally.done()
 }
 
+/** Only what says the time of day jumps, by libfaketime: between two lives, and in the middle of each. */
 async function clock(cycles) {
   if (!has('faketime')) return 'faketime is not installed'
-  const tally = new Tally('the clock jumps by an hour between lives')
+  const tally = new Tally('the clock jumps by an hour and by a year, between lives and within them')
   const at = folder()
-  const [dir, notes] = [join(at, 'data'), join(at, 'notes')]
+  const [dir, notes, offset] = [join(at, 'data'), join(at, 'notes'), join(at, 'offset')]
+  // The wrapper itself would be killed instead of what it runs.
+  const library = must('faketime', '-m', '-f', '+0', 'printenv', 'LD_PRELOAD').trim()
+  const names = { LD_PRELOAD: library, FAKETIME_TIMESTAMP_FILE: offset, FAKETIME_CACHE_DURATION: 1 }
+  Object.assign(names, { FAKETIME_DONT_FAKE_MONOTONIC: 1, DONT_FAKE_MONOTONIC: 1 })
+  const wrap = ['env', ...Object.entries(names).map(([name, value]) => `${name}=${value}`)]
+  const jumps = ['+0', '+1h', '-1h', '+1y']
   for (let cycle = 0; cycle < cycles; cycle++) {
-    const life = await begin(dir, notes, {}, ['faketime', '-f', ['+0', '+1h', '-1h', '+1y'][cycle % 4]])
+    writeFileSync(offset, jumps[cycle % 4])
+    const life = await begin(dir, notes, {}, wrap)
     tally.add(life.report)
     await progress(life, 10_000)
+    writeFileSync(offset, jumps[(cycle + 1 + random(3)) % 4])
+    await sleep(1_100)
+    if (!(await progress(life, 10_000))) tally.strange.push('it does not go on')
     await end(life)
     tally.written += digest(notes).count
   }
