@@ -1,5 +1,5 @@
-// `npm run chaos -- [ROUND...] [--cycles N]`: real faults on the real thing. Without a name all rounds. One line a
-// round; what cannot be done here is skipped with a word. Exits with 1 when something was lost that must not be.
+// `npm run chaos -- [ROUND[=N]...] [--cycles N]`: real faults on the real thing, N times. Without a name all rounds.
+// One line a round; what cannot be done here is skipped with a word. Exits with 1 when something was lost that must not be.
 
 import { rounds } from './rounds.mjs'
 import { say } from './tools.mjs'
@@ -7,20 +7,26 @@ import { say } from './tools.mjs'
 const args = process.argv.slice(2)
 const at = args.indexOf('--cycles')
 const cycles = at < 0 ? undefined : Number(args[at + 1])
-const names = args.filter((_, i) => at < 0 || (i !== at && i !== at + 1))
-const unknown = names.find((name) => !(name in rounds))
-if (unknown !== undefined || (cycles !== undefined && !(cycles > 0))) {
-  say(`usage: npm run chaos -- [ROUND...] [--cycles N]; rounds: ${Object.keys(rounds).join(', ')}`)
+const named = args
+  .filter((_, i) => at < 0 || (i !== at && i !== at + 1))
+  .map((text) => {
+    const [name, own] = text.split('=')
+    return { name, cycles: own === undefined ? cycles : Number(own) }
+  })
+const isWrong = (each) => !(each.name in rounds) || (each.cycles !== undefined && !(each.cycles > 0))
+if (named.some(isWrong) || (cycles !== undefined && !(cycles > 0))) {
+  say(`usage: npm run chaos -- [ROUND[=N]...] [--cycles N]; rounds: ${Object.keys(rounds).join(', ')}`)
   process.exit(64)
 }
 // One for each folder of a round.
 process.setMaxListeners(1_000)
 let failed = 0
-for (const name of names.length > 0 ? names : Object.keys(rounds)) {
+const all = Object.keys(rounds).map((name) => ({ name, cycles }))
+for (const { name, cycles: own } of named.length > 0 ? named : all) {
   const began = performance.now()
   let outcome
   try {
-    outcome = await rounds[name](cycles)
+    outcome = await rounds[name](own)
   } catch (error) {
     say(`FAILED ${name}: ${error.stack}`)
     outcome = false

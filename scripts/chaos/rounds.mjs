@@ -12,6 +12,9 @@ import {
   writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { served } from './redis.mjs'
+import { staged } from './stages.mjs'
+import { blocked, heap, terminated, uncaught } from './threads.mjs'
 import { begin, defaults, digest, end, folder, has, isRoot, must, progress, sleep, Tally } from './tools.mjs'
 
 const random = (below) => Math.floor(Math.random() * below)
@@ -32,69 +35,6 @@ async function killed(name, cycles, settings, mustBeZero) {
   const last = await begin(dir, notes, { ...settings, writes: false })
   tally.add(last.report)
   await last.exit
-  return tally.done()
-}
-
-async function terminated(cycles) {
-  const { Cluster } = await import('../../dist/index.js')
-  const tally = new Tally('threads terminated, w 1, dw 0')
-  const nodes = 16
-  const cluster = await Cluster.open({
-    nodes,
-    partitions: 64,
-    memory: 16 * 1024 * 1024,
-    dir: join(folder(), 'data'),
-    log: () => {},
-  })
-  const bucket = cluster.bucket('chaos', { n: 3, w: 1, dw: 0 })
-  const last = new Map()
-  let isOver = false
-  const errors = {}
-  const write = async (key) => {
-    let context
-    for (let number = 1; !isOver; ) {
-      try {
-        context = (await bucket.put(key, `${key} ${number}`, { context, timeout: 10_000 })).context
-        last.set(key, number)
-        tally.written++
-        number++
-      } catch (error) {
-        errors[error.code] = (errors[error.code] ?? 0) + 1
-        await sleep(1)
-      }
-    }
-  }
-  const keys = Array.from({ length: 128 }, (_, i) => `k${i}`)
-  const writers = keys.map(write)
-  // More than ten deaths of a node in a minute, and it is given up: who has died as often is spared for a while.
-  const deaths = Array.from({ length: nodes + 1 }, () => [])
-  for (let cycle = 0; cycle < cycles; ) {
-    const now = performance.now()
-    const node = 1 + random(nodes)
-    const recent = deaths[node].filter((when) => when > now - 61_000)
-    if (recent.length < 9 && cluster.status().nodes[node - 1].state === 'up') {
-      cluster.faults.kill(node)
-      deaths[node] = [...recent, now]
-      cycle++
-      tally.cycles++
-    }
-    await sleep(random(20))
-  }
-  isOver = true
-  await Promise.all(writers)
-  const whole = () => cluster.status().nodes.every(({ state, complete }) => state === 'up' && complete)
-  for (let i = 0; i < 3_000 && !whole(); i++) await sleep(20)
-  for (const r of [2, 3]) {
-    const found = await bucket.getMany(keys, { r, timeout: 60_000 })
-    for (const [i, { values }] of found.entries()) {
-      const newest = Math.max(0, ...values.map((value) => Number(value.split(' ')[1])))
-      const noted = last.get(keys[i]) ?? 0
-      if (r === 3 && newest < noted) tally.lost.push(`${keys[i]}: ${newest} of ${noted}`)
-      if (newest > noted + 1) tally.strange.push(`${keys[i]}: ${newest} after ${noted}`)
-    }
-  }
-  tally.words.push(`puts that failed: ${JSON.stringify(errors)}`)
-  await cluster.close()
   return tally.done()
 }
 
@@ -317,15 +257,26 @@ async function files() {
   return tally.done()
 }
 
+/** Only what says the time of day jumps, by libfaketime: between two lives, and in the middle of each. */
 async function clock(cycles) {
   if (!has('faketime')) return 'faketime is not installed'
-  const tally = new Tally('the clock jumps by an hour between lives')
+  const tally = new Tally('the clock jumps by an hour and by a year, between lives and within them')
   const at = folder()
-  const [dir, notes] = [join(at, 'data'), join(at, 'notes')]
+  const [dir, notes, offset] = [join(at, 'data'), join(at, 'notes'), join(at, 'offset')]
+  // The wrapper itself would be killed instead of what it runs.
+  const library = must('faketime', '-m', '-f', '+0', 'printenv', 'LD_PRELOAD').trim()
+  const names = { LD_PRELOAD: library, FAKETIME_TIMESTAMP_FILE: offset, FAKETIME_CACHE_DURATION: 1 }
+  Object.assign(names, { FAKETIME_DONT_FAKE_MONOTONIC: 1, DONT_FAKE_MONOTONIC: 1 })
+  const wrap = ['env', ...Object.entries(names).map(([name, value]) => `${name}=${value}`)]
+  const jumps = ['+0', '+1h', '-1h', '+1y']
   for (let cycle = 0; cycle < cycles; cycle++) {
-    const life = await begin(dir, notes, {}, ['faketime', '-f', ['+0', '+1h', '-1h', '+1y'][cycle % 4]])
+    writeFileSync(offset, jumps[cycle % 4])
+    const life = await begin(dir, notes, {}, wrap)
     tally.add(life.report)
     await progress(life, 10_000)
+    writeFileSync(offset, jumps[(cycle + 1 + random(3)) % 4])
+    await sleep(1_100)
+    if (!(await progress(life, 10_000))) tally.strange.push('it does not go on')
     await end(life)
     tally.written += digest(notes).count
   }
@@ -341,6 +292,11 @@ export const rounds = {
   'kill-9-memory': (cycles = 20) =>
     killed('kill -9, dw 0 (may lose)', cycles, { bucket: { ...defaults.bucket, dw: 0 } }, false),
   terminate: (cycles = 1_000) => terminated(cycles),
+  stages: (cycles = 20) => staged(cycles),
+  uncaught: (cycles = 200) => uncaught(cycles),
+  heap: (cycles = 10) => heap(cycles),
+  blocked: (cycles = 30) => blocked(cycles),
+  redis: (cycles = 40) => served(cycles),
   power: (cycles = 20) => power(cycles),
   stop: (cycles = 3) => stopped(cycles),
   'full-disk': fullDisk,

@@ -25,6 +25,12 @@ export function folder() {
   return path
 }
 
+/** A child that does not outlive this process. */
+export function ending(child) {
+  children.add(child)
+  child.once('exit', () => children.delete(child))
+}
+
 export function must(program, ...args) {
   const done = spawnSync(program, args, { encoding: 'utf8' })
   if (done.status !== 0) throw new Error(`${program} ${args.join(' ')}: ${done.stderr || done.error}`)
@@ -43,15 +49,12 @@ export const defaults = {
 export async function begin(dir, notes, settings = {}, wrap = []) {
   const args = [...wrap, process.execPath, script, dir, notes, JSON.stringify({ ...defaults, ...settings })]
   const child = spawn(args[0], args.slice(1), { stdio: ['ignore', 'pipe', 'pipe'] })
-  children.add(child)
+  ending(child)
   let said = ''
   child.stderr.on('data', (chunk) => {
     said = (said + chunk).slice(-4_000)
   })
-  const exit = once(child, 'exit').then((how) => {
-    children.delete(child)
-    return how
-  })
+  const exit = once(child, 'exit')
   const lines = createInterface({ input: child.stdout })
   const told = []
   let hear

@@ -23,6 +23,11 @@ function isWhole(cluster: LocalCluster): boolean {
   return cluster.status().nodes.every(({ state, complete }) => state === 'up' && complete)
 }
 
+/** By the comparisons that nobody asked for. */
+function mendedByItself(cluster: LocalCluster): number {
+  return cluster.status().nodes.reduce((sum, node) => sum + node.mended, 0)
+}
+
 /** Makes rows of a closed node's store go, or go bad. */
 async function damage(
   dir: string,
@@ -102,8 +107,10 @@ describe('replicas on threads', () => {
       new Set(['k3', 'k700', 'k1999']),
     )
     expect(found.damaged).toBeGreaterThan(0)
-    const mended = await again.admin.repair({ deep: true })
-    expect(mended.mended).toBe(3)
+    const { mended } = await again.admin.repair({ deep: true })
+    // Looking corrected the trees, and the comparisons that go on for ever may be faster than this repair.
+    await until('all three are mended', () => mended + mendedByItself(again) >= 3)
+    expect(mended + mendedByItself(again)).toBe(3)
     expect(await again.verify()).toMatchObject({ equal: true, damaged: 0 })
   })
 
