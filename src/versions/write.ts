@@ -46,14 +46,15 @@ function shortened(
   context: Context | undefined,
   siblings: readonly Sibling[],
 ): VersionVector {
-  if (clock.length <= limits.clockEntriesMax) return clock
+  const { clockEntriesMax: most } = limits
+  if (clock.length <= most) return clock
   const present = new Set(siblings.map(({ dot }) => dot.actor))
   const unknown = new Set<Incarnation>()
   for (const { actor, counter } of context?.clock ?? []) {
     if (!seen(local?.clock ?? [], { actor, counter })) unknown.add(actor)
   }
-  const shorter = cut(clock, limits.clockEntriesMax, (of) => present.has(of) || unknown.has(of))
-  return cut(shorter, limits.siblingsMax + limits.clockEntriesMax, (of) => present.has(of))
+  const shorter = cut(clock, most, (of) => present.has(of) || unknown.has(of))
+  return cut(shorter, limits.siblingsMax + most, (of) => present.has(of))
 }
 
 /**

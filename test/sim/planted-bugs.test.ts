@@ -40,11 +40,11 @@ describeBugs(
   'planted bugs (minutes: with CI=true or RINGSPUN_PLANTED=1)',
   { concurrent: availableParallelism() > 1 },
   () => {
-    it('without any, no check fails', { timeout: 300_000 }, async () => {
+    it('without any, no check fails', { timeout: 900_000 }, async () => {
       expect((await hunt(undefined)).seen).toEqual({})
     })
 
-    it.each(bugs)('$name', { timeout: 300_000 }, async (bug) => {
+    it.each(bugs)('$name', { timeout: 900_000 }, async (bug) => {
       const { times, seed, seen } = await hunt(bug)
       expect(times, `${bug.file} has the text once`).toBe(1)
       expect(seed, `found within ${seeds} seeds; what else was seen: ${JSON.stringify(seen)}`).toBeDefined()

@@ -100,8 +100,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'clocks are cut to one entry',
     file: 'versions/write.js',
-    from: 'const shorter = cut(clock, limits.clockEntriesMax, (of) => present.has(of) || unknown.has(of));',
-    to: 'const shorter = cut(clock, 1, (of) => present.has(of));',
+    from: 'const { clockEntriesMax: most } = limits;',
+    to: 'const most = 1;',
     found: [...back, 'replicas differ'],
   },
   {
@@ -122,8 +122,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'a new life goes on with the incarnation of the last',
     file: 'sim/node.js',
-    from: 'const random = seededRandom(this.world.seed, this.node * 10_000 + this.lives);',
-    to: 'const random = seededRandom(this.world.seed, this.node * 10_000);',
+    from: 'const random = seededRandom(seed, node * 10_000 + life);',
+    to: 'const random = seededRandom(seed, node * 10_000);',
     found: dots,
   },
   {
