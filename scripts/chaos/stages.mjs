@@ -137,16 +137,18 @@ export async function staged(cycles) {
   const channel = new BroadcastChannel('chaos')
   const hands = { channel, cluster, load, victims: new Victims(cluster, random) }
   const lanes = 4
-  for (const each of [...stages, ...births]) {
-    let left = cycles
+  // One death each is the short form: all of them beside each other, and one look at the end.
+  const all = [...stages, ...births]
+  for (const group of cycles === 1 ? [all] : all.map((each) => [each])) {
+    const queue = group.flatMap((each) => Array.from({ length: cycles }, () => each))
     const lane = async () => {
-      while (left-- > 0) {
+      for (let each = queue.shift(); each !== undefined; each = queue.shift()) {
         if (await endAt(each, hands, births.includes(each))) tally.cycles++
         else tally.strange.push(`${each.stage}: no death here, or no life after it`)
       }
     }
     await Promise.all(Array.from({ length: lanes }, lane))
-    await load.check(each.stage)
+    await load.check(group.length === 1 ? group[0].stage : 'after all stages')
   }
   channel.close()
   await load.end()

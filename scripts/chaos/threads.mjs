@@ -74,7 +74,7 @@ export const heap = (cycles) =>
         .control(node)
         ?.call((control) => control.exhaust(), 10_000)
         .catch(() => {})
-      if (!(await victims.reborn(node, generation, 60_000))) tally.strange.push('it does not come back')
+      if (!(await victims.reborn(node, generation, 180_000))) tally.strange.push('it does not come back')
       tally.cycles++
     }
     const said = lines.filter((line) => /ended: .*memory/i.test(line)).length

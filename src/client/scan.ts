@@ -124,7 +124,9 @@ function readCursor(cursor: string | undefined, prefix: string, partitions: numb
     throw new RingspunError('cursor-invalid', 'this is not a cursor of a scan')
   }
   const key = Buffer.from(after, 'base64url').toString('latin1')
-  return { partition: Number(partition), after: key === '' ? '' : prefix + key, begunAt: Number(begunAt) }
+  // From before the machine was started again, or forged: nobody could wait until that instant has been flushed.
+  const begun = Math.min(Number(begunAt), now())
+  return { partition: Number(partition), after: key === '' ? '' : prefix + key, begunAt: begun }
 }
 
 /** All pages, one after the other: an entry at a time, a page in memory. */

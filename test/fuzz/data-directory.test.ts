@@ -9,7 +9,9 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Cluster } from '../../dist/index.js'
 import { RingspunError } from '../../src/base/errors.js'
+import { Buckets } from '../../src/client/buckets.js'
 import { readRing } from '../../src/client/membership.js'
+import { checkClusterOptions } from '../../src/client/options.js'
 import { type DataDirectory, openDataDirectory } from '../../src/storage/data-directory.js'
 import { openHighWater } from '../../src/storage/high-water.js'
 import { mutated } from './mutations.js'
@@ -86,6 +88,33 @@ describe('a spoiled file of a real directory', () => {
     expect([...answers].filter((code) => !ofTheDirectory.includes(code))).toEqual([])
     expect(answers.has('data-dir-invalid')).toBe(true)
     expect(answerOf(readRing)).toBe('opened')
+  })
+
+  it('buckets.json is read or refused, and what is read are buckets within their bounds', () => {
+    const settings = checkClusterOptions({ dir, nodes: 3, log: () => {} })
+    const answers = new Set<string>()
+    const read = (directory: DataDirectory) => {
+      for (const { properties } of new Buckets(settings, directory).list()) {
+        const { n, r, w, dw } = properties
+        expect([n >= 1 && n <= 3, r <= n, w <= n, dw <= w]).toEqual([true, true, true, true])
+        expect(Object.getPrototypeOf(properties)).toBe(Object.prototype)
+      }
+    }
+    withSpoiled('buckets.json', 400, () => answers.add(answerOf(read)))
+    expect([...answers].filter((code) => !ofTheDirectory.includes(code))).toEqual([])
+    expect(answers.has('data-dir-invalid')).toBe(true)
+    const whole = readFileSync(join(dir, 'buckets.json'))
+    try {
+      // A bucket may be called so: it is one like any other.
+      writeFileSync(join(dir, 'buckets.json'), '{"__proto__": {"n": 2}, "constructor": {"n": 1}}')
+      expect(answerOf(read)).toBe('opened')
+      writeFileSync(join(dir, 'buckets.json'), '{"sessions": {"__proto__": {"n": 2}}}')
+      expect(answerOf(read)).toBe('data-dir-invalid')
+    } finally {
+      writeFileSync(join(dir, 'buckets.json'), whole)
+    }
+    expect(({} as { n?: unknown }).n).toBeUndefined()
+    expect(answerOf(read)).toBe('opened')
   })
 
   it('ring.json that is JSON of anything is refused', () => {

@@ -9,11 +9,15 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import { Malformed, Writer } from '../../src/base/bytes.js'
 import type { Key } from '../../src/base/units.js'
 import { internalKey, isBucketName } from '../../src/client/keys.js'
+import { decodeHistory, encodeHistory } from '../../src/membership/history-codec.js'
 import { decodeEnvelope, encodeEnvelope } from '../../src/protocol/codec.js'
 import type { Envelope } from '../../src/protocol/envelope.js'
 import { hintKey, isHintKey, keyOfHint, ownerOfHint } from '../../src/protocol/hint.js'
 import { Network } from '../../src/sim/network.js'
+import { decodeMeta, encodeMeta } from '../../src/storage/meta.js'
 import { decodeChanges, decodeLeaves, LeafChanges } from '../../src/storage/tree-rows.js'
+import { decodeObject, encodeObject, looksWhole } from '../../src/versions/object-codec.js'
+import { generatedHistory } from '../membership/histories.js'
 import { mustGet, mustPut, startWorld } from '../sim/helpers.js'
 import { mutated } from './mutations.js'
 
@@ -180,6 +184,53 @@ describe('rows of trees', () => {
         const leaves = readOrMalformed(() => decodeLeaves(sealed(body), 8))
         expect(leaves?.length).toBe(body.length === 64 ? 16 : undefined)
       }),
+    )
+  })
+})
+
+describe('what else lies in a store', () => {
+  const meta = { incarnation: 2 ** 50, sequence: 9, flushedTo: 7.5, stampFloor: 2 ** 51, clean: true }
+  const metas = [undefined, 5].map((owing) => Buffer.from(encodeMeta({ ...meta, owing, peers: [0, 3, 9] })))
+  const histories = fc.sample(generatedHistory, { numRuns: 6, seed: 2 }).map((each) => encodeHistory(each))
+
+  it.each([
+    ['a meta row', metas, decodeMeta],
+    ['a history of membership', histories.map((bytes) => Buffer.from(bytes)), decodeHistory],
+  ] as const)('%s that is spoiled is Malformed', (_what, captures, decode) => {
+    fc.assert(
+      fc.property(mutated(captures), (bytes) => {
+        fc.pre(!captures.some((each) => each.equals(bytes)))
+        expect(readOrMalformed<unknown>(() => decode(bytes))).toBeUndefined()
+      }),
+      { numRuns: 3_000 },
+    )
+  })
+
+  it('a meta row that promises more than it holds costs nothing, even with a right checksum', () => {
+    const [whole] = metas as [Buffer]
+    const body = Buffer.concat([whole.subarray(0, 42), Buffer.alloc(7, 0xff), Buffer.of(0x0f)])
+    const seal = Buffer.alloc(4)
+    seal.writeUInt32LE(crc32(body))
+    const before = process.memoryUsage()
+    expect(readOrMalformed(() => decodeMeta(Buffer.concat([body, seal])))).toBeUndefined()
+    const after = process.memoryUsage()
+    expect(after.heapTotal + after.external - before.heapTotal - before.external).toBeLessThan(1 << 25)
+  })
+
+  it('an object, also one that is kept for another, spoiled or under another key, is Malformed', () => {
+    const sibling = { dot: { actor: 1, counter: 1 }, stamp: 5, deleted: false, expires: 0, encoding: 0 }
+    const clock = [{ actor: 1, counter: 1, time: 5 }]
+    const object = { clock, siblings: [{ ...sibling, value: Buffer.from('a value of some length') }] }
+    const row = Buffer.from(encodeObject(object as never, 77))
+    expect(readOrMalformed(() => decodeObject(row, 77))?.siblings).toHaveLength(1)
+    expect(readOrMalformed(() => decodeObject(row, 78))).toBeUndefined()
+    fc.assert(
+      fc.property(mutated([row]), (bytes) => {
+        fc.pre(!bytes.equals(row))
+        expect(readOrMalformed(() => decodeObject(bytes, 77))).toBeUndefined()
+        expect(looksWhole(bytes, 77)).toBe(false)
+      }),
+      { numRuns: 3_000 },
     )
   })
 })
