@@ -1,10 +1,10 @@
 // The coordinator's step: a new version that replaces exactly what its writer had seen. Dynamo 4.3 and 4.4.
 // Invariant: the clock that comes out has seen every sibling, and has every actor of a sibling; it has at most
-// `clockEntriesMax` entries unless the siblings need more, or a coordinator that is behind its writer. Left to the
+// `clockEntriesMax` entries unless the siblings need more, or those that were just replaced. Left to the
 // caller: a fresh dot, and a limit on the number of siblings.
 
 import { limits } from '../base/limits.js'
-import type { Incarnation, Millis } from '../base/units.js'
+import type { Millis } from '../base/units.js'
 import { byDot } from './merge.js'
 import type { Conflicts, Context, Dot, Sibling, Stamp, StoredObject, VersionVector } from './object.js'
 import { contextOf } from './read.js'
@@ -37,8 +37,9 @@ export function write(
 }
 
 /**
- * Dynamo 4.4: the oldest entries go. Never one of a sibling; and none that this coordinator knows from the writer
- * alone: what that replaces is on other nodes, and would come back beside the version that replaced it.
+ * Dynamo 4.4: the oldest entries go. Never one of a sibling; and none of what this very write replaces, here or, known
+ * from the writer alone, on other nodes: a copy that misses this write has it still, and it would stand beside the
+ * version that replaced it. The next write may cut those.
  */
 function shortened(
   clock: VersionVector,
@@ -49,11 +50,11 @@ function shortened(
   const { clockEntriesMax: most } = limits
   if (clock.length <= most) return clock
   const present = new Set(siblings.map(({ dot }) => dot.actor))
-  const unknown = new Set<Incarnation>()
+  const replaced = new Set((local?.siblings ?? []).map(({ dot }) => dot.actor))
   for (const { actor, counter } of context?.clock ?? []) {
-    if (!seen(local?.clock ?? [], { actor, counter })) unknown.add(actor)
+    if (!seen(local?.clock ?? [], { actor, counter })) replaced.add(actor)
   }
-  const shorter = cut(clock, most, (of) => present.has(of) || unknown.has(of))
+  const shorter = cut(clock, most, (of) => present.has(of) || replaced.has(of))
   return cut(shorter, limits.siblingsMax + most, (of) => present.has(of))
 }
 

@@ -94,7 +94,11 @@ describe('siblings', () => {
     expect(object?.clock).toHaveLength(100)
     const resolved = write(object, { clock: object?.clock ?? [], stamp: 0 }, made(7, 2), 'siblings', 200)
     expect(dotsOf(resolved)).toEqual([[7, 2]])
-    expect(resolved.clock).toHaveLength(limits.clockEntriesMax)
+    // Whoever misses this write has them all still: they are cut with the next.
+    expect(resolved.clock).toHaveLength(100)
+    expect(dotsOf(merge(object as StoredObject, resolved, 'siblings'))).toEqual([[7, 2]])
+    const next = write(resolved, { clock: resolved.clock, stamp: 0 }, made(8, 2), 'siblings', 300)
+    expect(next.clock).toHaveLength(limits.clockEntriesMax)
   })
 
   it('cuts nothing that it knows from the writer alone: that would come back from where it is', () => {
