@@ -47,7 +47,7 @@ function shortened(
   context: Context | undefined,
   siblings: readonly Sibling[],
 ): VersionVector {
-  const { clockEntriesMax: most } = limits
+  const most = limits.clockEntriesMax
   if (clock.length <= most) return clock
   const present = new Set(siblings.map(({ dot }) => dot.actor))
   const replaced = new Set((local?.siblings ?? []).map(({ dot }) => dot.actor))

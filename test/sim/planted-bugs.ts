@@ -100,7 +100,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'clocks are cut to one entry',
     file: 'versions/write.js',
-    from: 'const { clockEntriesMax: most } = limits;',
+    from: 'const most = limits.clockEntriesMax;',
     to: 'const most = 1;',
     found: [...back, 'replicas differ'],
   },

@@ -89,7 +89,6 @@ test('what threads were given, given to the simulated world, comes to the same s
     const here = rowsOf(replay.disk)
     replay.pump()
     expect(await here).toEqual(await rowsOnDisk(dir, node))
-    console.log(node, replay.counts)
     expect(replay.counts.turns).toBeGreaterThan(100)
   }
 })
