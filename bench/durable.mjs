@@ -9,7 +9,17 @@ import { Cluster } from '../dist/index.js'
 import { openLmdb, openRocks } from './stores/embedded.mjs'
 import { openEtcd } from './stores/etcd.mjs'
 import { openRedisDurable } from './stores/redis.mjs'
-import { alternate, diskDirectory, flushed, measure, median, ratio, ratioText, table } from './tools.mjs'
+import {
+  alternate,
+  diskDirectory,
+  flushed,
+  measure,
+  median,
+  priced,
+  ratio,
+  ratioText,
+  table,
+} from './tools.mjs'
 
 const keys = 20_000
 const names = Array.from({ length: keys }, (_, i) => `user${String((i * 7919) % keys).padStart(8, '0')}`)
@@ -24,12 +34,12 @@ export async function run({ seconds, options }) {
   try {
     for (const { op } of contestants) await measure(op, 64, 1)
     for (const inFlight of depths) {
-      const all = contestants.map(({ peer, copies, op, settle }) => ({
+      const all = contestants.map(({ peer, copies, op, pids, settle }) => ({
         peer,
         copies,
         inFlight,
-        run: () => counted(cluster, peer, () => measure(op, inFlight, seconds / 3)),
-        settle,
+        run: () =>
+          counted(cluster, peer, () => priced(() => measure(op, inFlight, seconds / 3), pids, settle)),
       }))
       results.push(...(await alternate(all, rounds)))
     }
@@ -57,12 +67,27 @@ async function openAll(dir, value, without) {
     if (store !== undefined && without !== store.name.split(/[ ,]/)[0]) peers.push({ ...store, copies })
     else await store?.close()
   }
-  const put = (name, each) => bucket.put(name, value, each)
+  const [one, two] = [1, 2].map((dw) => ({ dw, timeout: 60_000 }))
   const settle = () => flushed(cluster)
   const contestants = [
-    { peer: 'ringspun dw=1', copies: '2 of 3, 1 fsynced', op: (i) => put(names[i % keys]), settle },
-    { peer: 'ringspun dw=2', copies: '2 of 3, 2 fsynced', op: (i) => put(names[i % keys], { dw: 2 }), settle },
-    ...peers.map(({ name, copies, set }) => ({ peer: name, copies, op: (i) => set(names[i % keys], value) })),
+    {
+      peer: 'ringspun dw=1',
+      copies: '2 of 3, 1 fsynced',
+      op: (i) => bucket.put(names[i % keys], value, one),
+      settle,
+    },
+    {
+      peer: 'ringspun dw=2',
+      copies: '2 of 3, 2 fsynced',
+      op: (i) => bucket.put(names[i % keys], value, two),
+      settle,
+    },
+    ...peers.map(({ name, copies, set, pids }) => ({
+      peer: name,
+      copies,
+      pids,
+      op: (i) => set(names[i % keys], value),
+    })),
   ]
   return { cluster, contestants, peers }
 }
@@ -72,10 +97,8 @@ async function counted(cluster, peer, work) {
   if (!peer.startsWith('ringspun')) return { ...(await work()), writesPerFsync: 0 }
   const fsyncs = () => cluster.status().nodes.reduce((sum, node) => sum + node.fsyncs, 0)
   const before = fsyncs()
-  const begun = performance.now()
   const found = await work()
-  const writes = (found.perSecond * (performance.now() - begun)) / 1000
-  return { ...found, writesPerFsync: writes / Math.max(1, fsyncs() - before) }
+  return { ...found, writesPerFsync: found.count / Math.max(1, fsyncs() - before) }
 }
 
 function print(results) {
@@ -91,9 +114,12 @@ function print(results) {
       'p50 us': one.p50,
       'p99 us': one.p99,
       'writes an fsync': one.writesPerFsync ? one.writesPerFsync.toFixed(1) : '',
+      'us of CPU': one.cpu,
       'dw=1 / it': ratioText(ratio(own(one.inFlight), one)),
     })),
   )
   const spread = median(results.map((one) => one.fastest / one.slowest))
-  console.log(`\nmedian of ${rounds} rounds; between slowest and fastest of one contestant: ${spread.toFixed(2)}`)
+  console.log(
+    `\nmedian of ${rounds} rounds; between slowest and fastest of one contestant: ${spread.toFixed(2)}`,
+  )
 }

@@ -4,13 +4,25 @@
 // What is not installed is left out with a word. `--bytes 100` or `--depths 64,256` for a part of it.
 //
 // What an answer means differs, and the table says it: "copies" that have a write when it is answered, and where.
+// "us of CPU" is the processor time of an operation over all processes and threads that serve it, the flushes that
+// follow included: of what else a shared machine does it depends much less than the rates do.
 
 import { Cluster } from '../dist/index.js'
 import { openLmdb, openLru, openMap } from './stores/embedded.mjs'
 import { openEtcd } from './stores/etcd.mjs'
 import { openNats } from './stores/nats.mjs'
 import { openRedis, openRedisReplicated } from './stores/redis.mjs'
-import { alternate, diskDirectory, flushed, rate, rateSync, ratio, ratioText, table } from './tools.mjs'
+import {
+  alternate,
+  diskDirectory,
+  flushed,
+  priced,
+  rate,
+  rateSync,
+  ratio,
+  ratioText,
+  table,
+} from './tools.mjs'
 
 const keys = 100_000
 /** Of the slowest: a hundredth of the keys, else filling it takes longer than all the rest. */
@@ -18,6 +30,7 @@ const keysOfSlow = 1_000
 const names = Array.from({ length: keys }, (_, i) => `user${String((i * 7919) % keys).padStart(8, '0')}`)
 const fillAtOnce = 64
 const rounds = 3
+const one = { r: 1 }
 
 export async function run({ seconds, options }) {
   const sizes = (options.bytes ?? '100,1024').split(',').map(Number)
@@ -98,11 +111,11 @@ function immediateReads({ bucket }, peers, bytes, seconds) {
     copies,
     bytes,
     inFlight: 0,
-    run: () => rateSync(op, seconds),
+    run: () => priced(() => rateSync(op, seconds)),
   })
   return [
     sync('ringspun getSync r=2', '2 of 3, memory', (i) => bucket.getSync(names[i % keys])),
-    sync('ringspun getSync r=1', '1 of 3, memory', (i) => bucket.getSync(names[i % keys], { r: 1 })),
+    sync('ringspun getSync r=1', '1 of 3, memory', (i) => bucket.getSync(names[i % keys], one)),
     ...peers
       .filter(({ getNow }) => getNow !== undefined)
       .map(({ name, copies, count, getNow }) => sync(name, copies, (i) => getNow(names[i % count]))),
@@ -110,45 +123,42 @@ function immediateReads({ bucket }, peers, bytes, seconds) {
 }
 
 function reads({ bucket }, peers, bytes, inFlight, seconds) {
-  const read = (peer, copies, op) => ({
+  const read = (peer, copies, op, pids) => ({
     what: 'get',
     peer,
     copies,
     bytes,
     inFlight,
-    run: () => rate(op, inFlight, seconds),
+    run: () => priced(() => rate(op, inFlight, seconds), pids),
   })
   return [
     read('ringspun r=2', '2 of 3, memory', (i) => bucket.get(names[i % keys])),
-    read('ringspun r=1', '1 of 3, memory', (i) => bucket.get(names[i % keys], { r: 1 })),
+    read('ringspun r=1', '1 of 3, memory', (i) => bucket.get(names[i % keys], one)),
     ...peers
-      .filter(({ getNow, name }) => getNow === undefined && !name.includes('grouped'))
-      .map(({ name, copies, count, get }) => read(name, copies, (i) => get(names[i % count]))),
+      .filter(({ getNow, name }) => getNow === undefined && !name.includes('WAIT'))
+      .map(({ name, copies, count, get, pids }) => read(name, copies, (i) => get(names[i % count]), pids)),
   ]
 }
 
 /** Ours settle before the next begins: what is flushed late would be paid by another. */
 function writes({ bucket, cache, cluster }, peers, value, inFlight, seconds) {
-  const write = (peer, copies, op, settle) => ({
+  const write = (peer, copies, op, pids, settle) => ({
     what: 'put',
     peer,
     copies,
     bytes: value.length,
     inFlight,
-    run: () => rate(op, inFlight, seconds),
-    settle,
+    run: () => priced(() => rate(op, inFlight, seconds), pids, settle),
   })
+  const settle = () => flushed(cluster)
   return [
     write('ringspun memory', '2 of 3, memory', (i) => cache.put(names[i % keys], value)),
-    write(
-      'ringspun dw=0',
-      '2 of 3, memory; disk follows',
-      (i) => bucket.put(names[i % keys], value),
-      () => flushed(cluster),
-    ),
+    write('ringspun dw=0', '2 of 3, memory', (i) => bucket.put(names[i % keys], value), [], settle),
     ...peers
       .filter(({ name }) => !['Map', 'lru-cache'].includes(name))
-      .map(({ name, copies, count, set }) => write(name, copies, (i) => set(names[i % count], value))),
+      .map(({ name, copies, count, set, pids }) =>
+        write(name, copies, (i) => set(names[i % count], value), pids),
+      ),
   ]
 }
 
@@ -175,7 +185,9 @@ function print(results) {
         'per second': one.perSecond,
         slowest: one.slowest,
         fastest: one.fastest,
-        [`ours / it`]: ratioText(ratio(like(one, own), one)),
+        'us of CPU': one.cpu,
+        'ours / it': ratioText(ratio(like(one, own), one)),
+        'CPU: it / ours': ratioText(ratio(one, like(one, own), 'cpu')),
       }
     }),
   )

@@ -25,7 +25,7 @@ export async function measure(op, inFlight, seconds) {
   const elapsed = performance.now() - begun
   const sorted = latencies.subarray(0, Math.min(count, latencies.length)).sort()
   const at = (quantile) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * quantile))] * 1000
-  return { perSecond: (count / elapsed) * 1000, p50: at(0.5), p99: at(0.99), p999: at(0.999) }
+  return { count, perSecond: (count / elapsed) * 1000, p50: at(0.5), p99: at(0.99), p999: at(0.999) }
 }
 
 /** Operations a second with `inFlight` open, without a clock between them: for what takes less than a microsecond. */
@@ -51,19 +51,17 @@ export function rateSync(op, seconds) {
 
 /**
  * Runs all contestants in turn, several times, so that what else the machine does hits all. Each has `run`, which
- * answers its rate, or an object with `perSecond`; and `settle`, if what it leaves behind would fall to the next one.
- * Answers the median of the rounds, the slowest and fastest, and all of them in order.
+ * answers its rate, or an object with `perSecond`. Answers the median of the rounds, the slowest and fastest, and all of them in order.
  */
 export async function alternate(contestants, rounds) {
   const all = contestants.map(() => [])
   for (let round = 0; round < rounds; round++) {
-    for (const [at, { run, settle }] of contestants.entries()) {
+    for (const [at, { run }] of contestants.entries()) {
       const found = await run()
       all[at].push(typeof found === 'number' ? { perSecond: found } : found)
-      await settle?.()
     }
   }
-  return contestants.map(({ run: _run, settle: _settle, ...rest }, at) => {
+  return contestants.map(({ run: _run, ...rest }, at) => {
     const rates = all[at].map(({ perSecond }) => perSecond)
     const medians = Object.fromEntries(
       Object.keys(all[at][0]).map((key) => [key, median(all[at].map((each) => each[key]))]),
@@ -73,8 +71,8 @@ export async function alternate(contestants, rounds) {
 }
 
 /**
- * How many times `one` is `other`: the median of the rounds, each compared with its neighbour in time, and the least
- * and the most. With `key: 'p999'` the like of a latency.
+ * How many times `one` is `other`: the median of the rounds, each compared with its neighbour in time, and the least and
+ * the most. With `key: 'p999'` the like of a latency.
  */
 export function ratio(one, other, key = 'perSecond') {
   const each = one.rounds.map((round, at) => round[key] / other.rounds[at][key])
@@ -99,6 +97,28 @@ export async function flushed(cluster) {
   // The counters are told 20 times a second.
   do await pause(100)
   while (isDirty() && performance.now() < end)
+}
+
+/**
+ * Adds to what `work` answers the processor time of an operation, in microseconds, of this process and of those whose
+ * ids are given, until `settle` is over: what others do on the machine changes a rate at once, and this little.
+ */
+export async function priced(work, pids = [], settle = undefined) {
+  const before = processorMicros(pids)
+  const begun = performance.now()
+  const found = await work()
+  const rates = typeof found === 'number' ? { perSecond: found } : found
+  const count = rates.count ?? (rates.perSecond * (performance.now() - begun)) / 1000
+  await settle?.()
+  return { ...rates, cpu: (processorMicros(pids) - before) / count }
+}
+
+function processorMicros(pids) {
+  const { user, system } = process.cpuUsage()
+  return pids.reduce((sum, pid) => {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ')
+    return sum + (Number(fields[11]) + Number(fields[12])) * 10_000
+  }, user + system)
 }
 
 /** Processor time of each thread of this process so far, in milliseconds, by its number; undefined where unknown. */

@@ -35,6 +35,7 @@ export async function openEtcd(dir) {
   await until('etcd', () => client.put('ready').value('yes').exec())
   return {
     name: 'etcd, 3 members',
+    pids: members.map(({ pid }) => pid),
     set: (key, value) => client.put(key).value(value).exec(),
     get: (key) => client.get(key).buffer(),
     close: async () => {

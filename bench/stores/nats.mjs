@@ -33,6 +33,7 @@ export async function openNats(dir) {
   })
   return {
     name: 'nats kv, 3 replicas',
+    pids: servers.map(({ pid }) => pid),
     set: (key, value) => bucket.put(key, value),
     get: async (key) => (await bucket.get(key))?.value,
     close: async () => {

@@ -31,6 +31,7 @@ async function openSingle(name, dir, extra) {
   const client = new Redis({ port, host, enableAutoPipelining: true })
   return {
     name,
+    pids: [started.server.pid],
     set: (key, value) => client.set(key, value),
     get: (key) => client.getBuffer(key),
     close: async () => {
@@ -77,10 +78,12 @@ export async function openRedisReplicated(dir, connectionsMax) {
     }
   }
   const get = (key) => clients[0].getBuffer(key)
+  const pids = started.map(({ server }) => server.pid)
   return [
-    { name: 'redis WAIT 1, a connection a request', set: eachItsOwn(clients), get, close: stop },
+    { name: 'redis WAIT 1, a connection a request', pids, set: eachItsOwn(clients), get, close: stop },
     {
       name: 'redis WAIT 1, grouped',
+      pids,
       set: grouped(clients.slice(0, groupConnections)),
       get,
       close: async () => {},
