@@ -4,7 +4,8 @@
 import { Redis } from 'ioredis'
 import { Cluster } from '../dist/index.js'
 import { startRedisServer } from '../dist/server/redis-server.js'
-import { measure, startRedis, table, temporaryDirectory } from './tools.mjs'
+import { openRedis } from './stores/redis.mjs'
+import { measure, table, temporaryDirectory } from './tools.mjs'
 
 const keys = 100_000
 const value = Buffer.alloc(100, 'x')
@@ -18,10 +19,7 @@ export async function run({ seconds }) {
   const cache = cluster.bucket('cache', { conflicts: 'last-write-wins', durability: 'memory' })
   const server = await startRedisServer({ cluster, host: '127.0.0.1', port: 0 })
   const ours = new Redis({ port: server.port, host: '127.0.0.1', enableAutoPipelining: true })
-  const redisServer = await startRedis()
-  const redis =
-    redisServer && new Redis({ port: redisServer.port, host: '127.0.0.1', enableAutoPipelining: true })
-  if (redis === undefined) console.log('redis-server is not installed: left out\n')
+  const redis = await openRedis(dir)
 
   const doors = [
     ['in-process, dw 0', (i) => bucket.put(keyOf(i), value), (i) => bucket.get(keyOf(i))],
@@ -30,7 +28,7 @@ export async function run({ seconds }) {
     ['Redis protocol, dw 0', (i) => ours.set(keyOf(i), value), (i) => ours.getBuffer(keyOf(i))],
   ]
   if (redis !== undefined)
-    doors.push(['redis-server', (i) => redis.set(keyOf(i), value), (i) => redis.getBuffer(keyOf(i))])
+    doors.push(['redis-server', (i) => redis.set(keyOf(i), value), (i) => redis.get(keyOf(i))])
 
   const results = []
   try {
@@ -50,10 +48,9 @@ export async function run({ seconds }) {
     }
   } finally {
     ours.disconnect()
-    redis?.disconnect()
     await server.close()
     await cluster.close()
-    await redisServer?.stop()
+    await redis?.close()
     remove()
   }
   table(

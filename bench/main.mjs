@@ -1,7 +1,8 @@
-// npm run bench [-- NAME [--seconds S]]: one file a question. Prints a table, and the same as JSON to
-// bench/results/NAME.json. Compare columns of one run, never runs: machines differ and are shared.
+// npm run bench [-- NAME [--seconds S] [--OPTION VALUE]]: one file a question. Prints a table, and the same as JSON to
+// bench/results/NAME.json. Without a name it lists what there is, with the question that each opens with. Compare
+// columns of one run, never runs: machines differ and are shared.
 
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
 import { fileURLToPath } from 'node:url'
 
@@ -15,14 +16,25 @@ const names = readdirSync(here)
   )
   .map((file) => file.slice(0, -4))
 
-const args = process.argv.slice(2)
-const name = args.find((arg) => !arg.startsWith('--')) ?? 'baseline'
+const options = {}
+const given = []
+for (let args = process.argv.slice(2); args.length > 0; ) {
+  const [first, ...rest] = args
+  if (first.startsWith('--')) options[first.slice(2)] = rest.shift()
+  else given.push(first)
+  args = rest
+}
+const [name] = given
+if (name === undefined) {
+  console.log('npm run bench -- NAME [--seconds S] [--OPTION VALUE]\n')
+  for (const each of names) console.log(`  ${each.padEnd(9)}  ${question(each)}`)
+  process.exit(0)
+}
 if (!names.includes(name)) {
   console.error(`there is no benchmark ${JSON.stringify(name)}; there are ${names.join(', ')}`)
   process.exit(64)
 }
-const at = args.indexOf('--seconds')
-const seconds = at >= 0 ? Number(args[at + 1]) : 3
+const seconds = Number(options.seconds ?? 3)
 
 const machine = {
   cpu: cpus()[0]?.model ?? 'unknown',
@@ -35,11 +47,24 @@ console.log(
   `${name}: ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, Node ${machine.node}\n`,
 )
 const { run } = await import(`./${name}.mjs`)
-const results = await run({ seconds })
+const results = await run({ seconds, options })
 mkdirSync(`${here}/results`, { recursive: true })
 const file = `${here}/results/${name}.json`
 writeFileSync(
   file,
-  `${JSON.stringify({ name, at: new Date().toISOString(), machine, seconds, results }, null, 2)}\n`,
+  `${JSON.stringify({ name, at: new Date().toISOString(), machine, seconds, options, results }, null, 2)}\n`,
 )
 console.log(`\nwritten to bench/results/${name}.json`)
+// Some clients of the stores that are compared with leave a timer behind.
+process.exit(0)
+
+/** The first sentence of the comment that a benchmark opens with. */
+function question(of) {
+  const lines = readFileSync(`${here}/${of}.mjs`, 'utf8').split('\n')
+  const comment = lines.slice(
+    0,
+    lines.findIndex((line) => !line.startsWith('//')),
+  )
+  const text = comment.map((line) => line.slice(3)).join(' ')
+  return /^.*?[?.](?= |$)/.exec(text)?.[0] ?? text
+}
