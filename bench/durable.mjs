@@ -3,7 +3,7 @@
 // in one directory on a disk (`--dir`), in turn. `--depths 64`, `--bytes 100` and `--without etcd` for a part of it.
 //
 // Ours answers when two nodes have the write and one of them has fsynced it; etcd when two members have fsynced it;
-// the others have one copy.
+// the others have one copy. Three logs of RocksDB, and a cluster of one node, show what of the cost is whose.
 
 import { Cluster } from '../dist/index.js'
 import { openLmdb, openRocks } from './stores/embedded.mjs'
@@ -58,6 +58,8 @@ async function openAll(dir, value, without) {
   const opened = [
     [() => openRedisDurable(dir), '1, fsynced'],
     [() => openRocks(dir), '1, fsynced'],
+    [() => openRocks(dir, 3), '1, fsynced'],
+    [() => openAlone(dir, value), '1, fsynced'],
     [() => openLmdb(dir, { durable: true }), '1, fsynced'],
     [() => openEtcd(dir), '2 of 3, fsynced'],
   ]
@@ -90,6 +92,26 @@ async function openAll(dir, value, without) {
     })),
   ]
   return { cluster, contestants, peers }
+}
+
+/** A cluster of one node: what three of them cost beyond one log and one thread. */
+async function openAlone(dir, value) {
+  const cluster = await Cluster.open({
+    dir: `${dir}/alone`,
+    nodes: 1,
+    n: 1,
+    r: 1,
+    w: 1,
+    dw: 1,
+    log: () => {},
+  })
+  const bucket = cluster.bucket('default')
+  const options = { timeout: 60_000 }
+  return {
+    name: 'one node alone, n=1 dw=1',
+    set: (key) => bucket.put(key, value, options),
+    close: () => cluster.close(),
+  }
 }
 
 /** For ours also how many writes one fsync serves: group commit at work. */

@@ -87,13 +87,13 @@ async function fill(objects, dir, memory) {
 function operations({ cluster, bucket, objects, bytes }, seconds) {
   const random = seededRandom(objects)
   // Drawn before, since drawing costs as much as a read.
-  const keys = Array.from({ length: 1 << 17 }, () => keyOf(Math.floor(random() * objects)))
+  const keys = Array.from({ length: 1 << 20 }, () => keyOf(Math.floor(random() * objects)))
   const key = (i) => keys[i & (keys.length - 1)]
   const settle = () => flushed(cluster)
   const work = {
     'getSync r=2': () => priced(() => rateSync((i) => bucket.getSync(key(i)), seconds)),
     'get r=2': () => priced(() => rate((i) => bucket.get(key(i)), 64, seconds)),
-    'put dw=0': () => priced(() => rate((i) => bucket.put(key(i), value), 64, seconds), [], settle),
+    'put dw=0': () => priced(() => rate((i) => bucket.put(key(i), value), 64, 3 * seconds), [], settle),
   }
   return Object.entries(work).map(([what, run]) => ({ what, objects, bytes, run }))
 }
@@ -107,7 +107,7 @@ async function opening(objects, dir) {
     const opened = performance.now() - begun
     const key = keyOf(Math.floor(objects / 2))
     const answer = await cluster.bucket('default').get(key)
-    if (!answer.found) throw new Error(`${key} is not there`)
+    if (answer.value === undefined) throw new Error(`${key} is not there`)
     found.push({ opened, served: performance.now() - begun })
     await cluster.close()
   }

@@ -92,6 +92,21 @@ function makeWorld(level) {
   return { load }
 }
 
+/** Microseconds of a turn of a node that has nothing to do (for bench/limits.mjs). */
+export function emptyTurn(rateOf) {
+  const ring = createRing({ epoch: 1, partitions, copies: 3, nodes, hash: 'halfsip', seed: [1, 2] })
+  const serving = new ServingTable(createServingTable(partitions), partitions)
+  serving.setEpoch(1)
+  const host = makeHost(
+    1,
+    serving,
+    () => 'sent',
+    () => {},
+  )
+  tell(host, 1, ring)
+  return 1e6 / rateOf(() => host.step())
+}
+
 function makeWay() {
   const memory = createMailbox(MiB)
   return { writer: new MailboxWriter(memory, 64 * MiB), reader: new MailboxReader(memory, 64 * MiB) }

@@ -7,6 +7,7 @@ import { close, fdatasync, open, writeSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { MessageChannel, Worker } from 'node:worker_threads'
 import { crc32 } from 'node:zlib'
+import { emptyTurn } from './handlers.mjs'
 import { diskDirectory, median, rateSync, table } from './tools.mjs'
 
 const MiB = 2 ** 20
@@ -96,6 +97,7 @@ async function turns(seconds) {
   const promise = ((performance.now() - begun) / count) * 1e6
   return [
     { what: 'await of what is there', unit: 'ns', median: promise },
+    { what: 'empty turn of a node', unit: 'us', median: emptyTurn((op) => rateSync(op, seconds)) },
     await timed('empty turn of the event loop (setImmediate)', seconds, () => new Promise(setImmediate)),
   ]
 }
