@@ -91,4 +91,24 @@ describe('one copy of each object', () => {
       for (const each of keys) expect(values(world, each, { r: 1 })).toEqual([`of ${each}`])
     },
   )
+
+  it.each(seeds)(
+    'a giver that has not heard of the change waits until it has; nothing is lost (%i)',
+    (seed) => {
+      const world = filled(seed)
+      world.add(4)
+      world.network.clog(0, 1, 20_000)
+      const key = keys.find((each) => preference(world, each)[0] === 1) as string
+      const partition = partitionOfKey(world, key)
+      world.change(inPlaceOf(world, 1, 4))
+      world.runUntil(() => world.ring.change !== undefined)
+      world.pass(10_000)
+      expect(hasMoved(world, partition)).toBe(false)
+      // By another node, which is told by nobody to go elsewhere.
+      mustPut(world, key, 'later', { w: 1, dw: 1, via: 2, conflicts: 'last-write-wins', timeoutMs: 60_000 })
+      expect(world.runUntil(() => world.ring.change === undefined, 120_000)).toBe(true)
+      world.pass(60_000)
+      expect(values(world, key, { r: 1, conflicts: 'last-write-wins' })).toContain('later')
+    },
+  )
 })

@@ -20,9 +20,10 @@ const confirmMs: Millis = 5_000
 
 export function give(state: VnodeState, envelope: Envelope, message: GiveMessage, turn: Turn): void {
   const { node } = envelope.from
-  // Who lacks something itself has nothing to give yet, and who has not heard of the receiver would serve on in its
-  // place: the claimant asks again.
-  if (!state.complete || !isUp(state, node)) return
+  // Who lacks something itself has nothing to give yet; who has not heard of the receiver, or not that the place is to
+  // be its own, would serve on in its stead. The claimant asks again.
+  if (!state.complete || !isUp(state, node) || state.ring === undefined) return
+  if (preferenceAfter(state.ring, state.self.partition)[message.place] !== node) return
   const gift: Gift = {
     receiver: node,
     generation: state.nodes[node]?.generation ?? 0,
