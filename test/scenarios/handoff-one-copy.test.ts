@@ -4,7 +4,7 @@
 import { describe, expect, it } from 'vitest'
 import type { NodeId } from '../../src/base/units.js'
 import type { World } from '../../src/sim/world.js'
-import { mustPut, partitionOfKey, preference, startWorld, values } from '../sim/helpers.js'
+import { mustPut, nodeOf, partitionOfKey, preference, startWorld, values } from '../sim/helpers.js'
 
 const seeds = [1, 2, 3, 4, 5]
 const keys = Array.from({ length: 40 }, (_, index) => `k${index}`)
@@ -111,4 +111,20 @@ describe('one copy of each object', () => {
       expect(values(world, key, { r: 1, conflicts: 'last-write-wins' })).toContain('later')
     },
   )
+
+  it('more objects than fit a page: all arrive, and none is left where they were', () => {
+    const world = startWorld({ seed: 9, nodes: 3, n: 1, partitions: 4, memoryBytes: 4 * 1024 * 1024 })
+    const many = Array.from({ length: 3_000 }, (_, index) => `m${index}`)
+    for (const key of many) world.client.put(key, key, { w: 1 })
+    world.pass(1_000)
+    const moved = many.filter((key) => preference(world, key)[0] === 1)
+    expect(moved.length).toBeGreaterThan(600)
+    world.add(4)
+    world.change(inPlaceOf(world, 1, 4))
+    world.runUntil(() => world.ring.change !== undefined)
+    expect(world.runUntil(() => world.ring.change === undefined, 120_000)).toBe(true)
+    world.pass(60_000)
+    expect(nodeOf(world, 1).storage?.memory.objects).toBe(0)
+    for (const key of moved) expect(values(world, key, { r: 1 })).toEqual([key])
+  })
 })

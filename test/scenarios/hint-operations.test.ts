@@ -21,13 +21,13 @@ function operate(world: World, owner: NodeId, what: 'pause' | 'resume' | 'drop')
   world.pass(1)
 }
 
-/** Node 1 is away while 300 keys are written, more than a page of hints. */
+/** Node 1 is away while 900 keys are written, more than a page of hints at each holder. */
 function owing(seed: number): { world: World; keys: string[] } {
   const world = startWorld({ seed, nodes: 4 })
   nodeOf(world, 1).die()
   world.tellSupervisor({ type: 'node-exited', node: 1, generation: 1, reason: 'away', failure: false })
   world.pass(10)
-  const keys = Array.from({ length: 300 }, (_, index) => `k${index}`)
+  const keys = Array.from({ length: 900 }, (_, index) => `k${index}`)
   for (const key of keys) mustPut(world, key, key, { w: 2, dw: 1 })
   world.pass(5_000)
   return { world, keys: keys.filter((key) => preference(world, key).slice(0, 3).includes(1)) }
@@ -63,6 +63,20 @@ describe('hints that are held back', () => {
     operate(world, 1, 'resume')
     world.pass(30_000)
     expect(owedTo1(world)).toBe(0)
+  })
+})
+
+describe('hints that outlive the process', () => {
+  it('are counted again, all pages of them, and come home', () => {
+    const { world, keys } = owing(6)
+    world.crash('process')
+    for (const node of [2, 3, 4]) world.spawn(node)
+    world.pass(3_000)
+    expect(owedTo1(world)).toBe(keys.length)
+    world.spawn(1)
+    settle(world, 30_000)
+    expect(owedTo1(world)).toBe(0)
+    for (const key of keys) expect(valuesAtEach(world, key)).toEqual([[key], [key], [key]])
   })
 })
 
