@@ -55,8 +55,11 @@ export const uncaught = (cycles) =>
       }
       await sleep(random(20))
     }
-    await cluster.bucket('chaos').get('k0')
-    const said = lines.filter((line) => line.includes('crashed on purpose')).length
+    // Of those that died last it is said when their threads have ended.
+    const count = () => lines.filter((line) => line.includes('crashed on purpose')).length
+    for (const until = performance.now() + 30_000; count() < cycles && performance.now() < until; )
+      await sleep(20)
+    const said = count()
     if (said < cycles * 0.9) tally.strange.push(`${said} of ${cycles} deaths were said in the log`)
   })
 

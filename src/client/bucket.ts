@@ -12,7 +12,7 @@ import { absent } from '../storage/object-buffer-reader.js'
 import { encodeContext } from '../versions/context-codec.js'
 import { merge } from '../versions/merge.js'
 import type { StoredObject } from '../versions/object.js'
-import { decodeObject, findLatest, latest } from '../versions/object-codec.js'
+import { decodeObject, findLatest, latest, looksWhole } from '../versions/object-codec.js'
 import { contextOf, liveSiblings } from '../versions/read.js'
 import type {
   Bucket,
@@ -146,7 +146,7 @@ export class ClusterBucket<T> implements Bucket<T> {
     const { copy, first } = shared
     if (found === absent) return new Reading(this, undefined, hash, first, true)
     // Two copies that are equal to the byte prove each other; one alone is proved by its checksum.
-    if (r > 1 && findLatest(copy.bytes, copy.valueStart, copy.valueEnd)) {
+    if (findLatest(copy.bytes, copy.valueStart, copy.valueEnd) && (r > 1 || looksWhole(copy.value, hash))) {
       const { encoding, start, end } = latest
       const value = decodeValue({ encoding, value: copy.bytes.subarray(start, end) }, this.codec, true) as T
       return new Glance(this, value, hash, first, copy)
