@@ -61,14 +61,15 @@ if (deep) {
 }
 process.stdout.write(`${JSON.stringify({ openedMs, lost, strange, logged })}\n`)
 
-let pending = []
+const pending = []
+/** Resolves when it is in the file: the next number is not written before, or a kill between the two leaves two. */
 function note(key, number) {
   if (pending.length === 0) setImmediate(flush)
-  pending.push(`${key} ${number}`)
+  return new Promise((resolve) => pending.push({ line: `${key} ${number}`, resolve }))
 }
 function flush() {
-  appendFileSync(notes, `${pending.join('\n')}\n`)
-  pending = []
+  appendFileSync(notes, `${pending.map(({ line }) => line).join('\n')}\n`)
+  for (const { resolve } of pending.splice(0)) resolve()
 }
 
 const errors = {}
@@ -82,7 +83,7 @@ async function write(key, context) {
       const put = await bucket.put(key, `${key} ${next} ${padding}`, { context: seen, timeout: 60_000 })
       seen = put.context
       number = next
-      note(key, number)
+      await note(key, number)
     } catch (error) {
       errors[error.code] = (errors[error.code] ?? 0) + 1
       // What became of it nobody knows: the same number again, so that one write is never two.

@@ -259,7 +259,7 @@ describe('#56 disks', () => {
       code: 'storage-unavailable',
       outcome: 'refused',
     })
-    remount(place, `size=${64 * MiB}`)
+    remount(place, `size=${256 * MiB}`)
     await make(dir)
     await expectServes(dir)
   })

@@ -120,6 +120,8 @@ export class HeldStore implements Store {
 
   /** The thread's store has answered. */
   answer({ number, error, rows }: Answer): void {
+    // At an orderly end what still looks is told so; the life is over, and nobody waits for it.
+    if (error === 'the store is closed' && this.looks.delete(number)) return
     if (error !== undefined) throw new Error(`call ${number} failed on the thread: ${error}`)
     const change = this.changes.get(number)
     if (change !== undefined) {
