@@ -47,7 +47,7 @@ describe('what is packed', () => {
       entry.types,
       entry.default,
       manifest.bin['ringspun'] as string,
-      'dist/runtime/threads/node-thread.js',
+      'dist/runtime/threads/node-entry.cjs',
     ]
     expect(files).toEqual(expect.arrayContaining(wanted.map((path) => path.replace(/^\.\//, ''))))
   })

@@ -249,4 +249,26 @@ const errors = [
   },
 ]
 
-export const threadChecks = [...order, ...death, ...errors]
+const loading = [
+  {
+    name: 'ended-while-loading',
+    title: 'a thread that is terminated while import() loads and links its modules ends alone',
+    async run({ url }) {
+      // By require() it would not, on Node 20 and 22: v8::Module::IsGraphAsync ends the process.
+      const source = `import(workerData.url).then(() => parentPort.postMessage('loaded'))`
+      let loading = 0
+      const one = async (ms) => {
+        const worker = thread(source, { url: url('runtime/threads/node-thread.js') })
+        let isLoaded = false
+        worker.on('message', () => (isLoaded = true))
+        setTimeout(() => worker.terminate(), ms)
+        await once(worker, 'exit')
+        if (!isLoaded) loading++
+      }
+      for (let ms = 10; ms < 130; ms += 2) await Promise.all([one(ms), one(ms + 1)])
+      hold(loading > 10, `only ${loading} of 120 ended while they loaded`)
+    },
+  },
+]
+
+export const threadChecks = [...order, ...death, ...errors, ...loading]

@@ -237,7 +237,7 @@ describe('#56 disks', () => {
   const MiB = 1024 * 1024
 
   test('#56 read-only: refused, and served when it can be written again', async (context) => {
-    const place = disk(64 * MiB)
+    const place = disk(256 * MiB)
     if (place === undefined) return context.skip('nobody may mount here')
     const dir = join(place, 'data')
     cpSync(template, dir, { recursive: true })
@@ -265,7 +265,7 @@ describe('#56 disks', () => {
   })
 
   test('#56 full, for one that is there: refused, and nothing is lost', async (context) => {
-    const place = disk(64 * MiB)
+    const place = disk(256 * MiB)
     if (place === undefined) return context.skip('nobody may mount here')
     const dir = join(place, 'data')
     cpSync(template, dir, { recursive: true })

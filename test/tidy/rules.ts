@@ -104,5 +104,5 @@ export const fileLinesMax = 400
 export const functionLinesMax = 70
 export const openingLinesMax = 12
 
-/** Piscina runs the default export of its entry. */
-export const defaultExportAllowed = ['src/runtime/threads/node-thread.ts']
+/** Nobody: the pool's entry is CommonJS (runtime/threads/node-entry.cts). */
+export const defaultExportAllowed: readonly string[] = []

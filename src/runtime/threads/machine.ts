@@ -145,7 +145,7 @@ export class Machine {
     this.status.setState(node, 'starting')
     const { port1, port2 } = new MessageChannel()
     const pool = new Piscina({
-      filename: new URL('./node-thread.js', import.meta.url).href,
+      filename: new URL('./node-entry.cjs', import.meta.url).href,
       minThreads: 1,
       maxThreads: 1,
       concurrentTasksPerWorker: 1,

@@ -57,7 +57,7 @@ export interface NodeTask {
 }
 
 /** The Piscina task: resolves when the node has been drained, rejects when it failed. */
-export default function live(task: NodeTask): Promise<void> {
+export function live(task: NodeTask): Promise<void> {
   return new Promise((resolve, reject) => {
     const node = new NodeThread(task, resolve, reject)
     exposeControl(node.control, task.port)
