@@ -18,23 +18,46 @@ export interface Transfer {
   readonly partition: Partition
   /** Index in the preference list: what is for more nodes than that has to be there. */
   readonly place: number
+  /** What is for more nodes than this passes from the giver to another, or stays there. */
+  readonly until: number
   readonly giver: NodeId
   readonly receiver: NodeId
 }
 
-/** Who must receive what before the replicas of this partition are those of afterwards. */
+/**
+ * Who must receive what before the replicas of this partition are those of afterwards. For each n, everybody who drops
+ * out of the first n gives to somebody who comes in, and the others stay what they are: a write may have been
+ * acknowledged by those who drop out and not be with the others yet, and the quorums of afterwards shall meet it.
+ * Givers come before receivers in the list of before, so nobody gives in a circle.
+ */
 export function transfersOf(ring: Ring, partition: Partition): Transfer[] {
   const { change } = ring
   if (change === undefined || change.moved[partition] === 1) return []
   const before = preferenceList(ring, partition)
   const after = listsAfter(ring)[partition] as readonly NodeId[]
   const transfers: Transfer[] = []
+  /** By giver: its transfer for as many copies as were looked at. */
+  const pairs = new Map<NodeId, Transfer>()
   for (let place = 0; place < Math.min(change.copies, after.length); place++) {
-    const receiver = after[place] as NodeId
-    const giver = before[place] as NodeId
-    const had = before.indexOf(receiver)
-    // Whoever had an earlier place holds all that this one needs.
-    if (receiver !== giver && (had < 0 || had > place)) transfers.push({ partition, place, giver, receiver })
+    const olds = before.slice(0, place + 1)
+    const news = after.slice(0, place + 1)
+    const gone = olds.filter((node) => !news.includes(node))
+    for (const giver of pairs.keys()) if (!gone.includes(giver)) pairs.delete(giver)
+    for (const [giver, { receiver }] of pairs) {
+      if (olds.includes(receiver) || !news.includes(receiver)) pairs.delete(giver)
+    }
+    const free = news.filter(
+      (node) => !olds.includes(node) && ![...pairs.values()].some(({ receiver }) => receiver === node),
+    )
+    // One at most has changed.
+    const giver = gone.find((node) => !pairs.has(node))
+    const receiver = free[0]
+    if (giver !== undefined && receiver !== undefined) {
+      const transfer = { partition, place, until: place + 1, giver, receiver }
+      pairs.set(giver, transfer)
+      transfers.push(transfer)
+    }
+    for (const transfer of pairs.values()) (transfer as { until: number }).until = place + 1
   }
   return transfers
 }

@@ -202,10 +202,17 @@ function doubt(state: ClaimantState, each: TransferState): void {
 
 /** Why a transfer cannot begin now; '' when it can. */
 function whyNot(state: ClaimantState, each: TransferState, running: ReadonlyMap<NodeId, number>): string {
-  const { receiver, giver } = each.transfer
+  const { partition, place, receiver, giver } = each.transfer
+  for (let earlier = 0; earlier < place; earlier++) {
+    const other = state.transfers.get(transferKey(partition, earlier))
+    if (other?.transfer.receiver === receiver && other.stage !== 'done') return `place ${earlier} comes first`
+  }
   if (state.nodes[receiver]?.state !== 'up') return `node ${receiver}, which receives, is not up`
   if (!isGone(state, giver) && state.nodes[giver]?.state !== 'up')
     return `node ${giver}, which gives, is not up`
+  // Until it is released it hands on what it is told for an earlier time as a replica, and would to this one's giver.
+  const isHeld = state.releases.some((held) => held.node === receiver && held.partition === partition)
+  if (isHeld) return `node ${receiver} has not forgotten yet that it was a replica before`
   for (const node of [receiver, giver]) {
     if ((running.get(node) ?? 0) >= runningMax) return `node ${node} is busy with others`
   }

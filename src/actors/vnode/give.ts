@@ -9,7 +9,7 @@ import type { Millis, NodeId, RequestId } from '../../base/units.js'
 import { type Address, vnodeAddress } from '../../protocol/address.js'
 import type { Envelope, Message, VnodeMessage } from '../../protocol/envelope.js'
 import type { Give as GiveMessage, Release } from '../../protocol/handoff.js'
-import { preferenceAfter } from '../../ring/preference.js'
+import { transfersOf } from '../../ring/preference.js'
 import { modeOf } from '../../versions/object-codec.js'
 import type { Turn } from '../actor.js'
 import { clearPartition } from './clear.js'
@@ -23,12 +23,15 @@ export function give(state: VnodeState, envelope: Envelope, message: GiveMessage
   // Who lacks something itself has nothing to give yet; who has not heard of the receiver, or not that the place is to
   // be its own, would serve on in its stead. The claimant asks again.
   if (!state.complete || !isUp(state, node) || state.ring === undefined) return
-  if (preferenceAfter(state.ring, state.self.partition)[message.place] !== node) return
+  const agreed = transfersOf(state.ring, state.self.partition).find(({ place }) => place === message.place)
+  if (agreed?.giver !== state.self.node || agreed.receiver !== node) return
   const gift: Gift = {
     receiver: node,
     generation: state.nodes[node]?.generation ?? 0,
-    place: message.place,
+    place: agreed.place,
+    until: agreed.until,
     stage: 'passing-on',
+    isOver: false,
     outstanding: 0,
     oldest: 0,
     failed: 0,
@@ -43,7 +46,7 @@ export function give(state: VnodeState, envelope: Envelope, message: GiveMessage
 /** A write was stored here: whoever receives this place gets it too, as durable as it was asked for. */
 export function passOn(state: VnodeState, copy: Passed, turn: Turn): void {
   for (const gift of state.gifts) {
-    if (gift.stage !== 'passing-on' || modeOf(copy.object).copies <= gift.place) continue
+    if (gift.stage !== 'passing-on' || !isFor(gift, modeOf(copy.object).copies)) continue
     const request = nextRequest(state)
     if (gift.outstanding === 0) gift.oldest = turn.now
     gift.outstanding++
@@ -63,7 +66,7 @@ export function passedOn(state: VnodeState, request: RequestId, arrived: boolean
   state.passed.delete(request)
   gift.outstanding--
   if (!arrived) gift.failed++
-  settleTake(state, gift, turn)
+  settleTake(gift, turn)
   return true
 }
 
@@ -80,10 +83,10 @@ export function take(state: VnodeState, envelope: Envelope, turn: Turn): void {
     for (const [request, of] of state.passed) if (of === gift) state.passed.delete(request)
   }
   gift.take = envelope
-  settleTake(state, gift, turn)
+  settleTake(gift, turn)
 }
 
-function settleTake(state: VnodeState, gift: Gift, turn: Turn): void {
+function settleTake(gift: Gift, turn: Turn): void {
   const { take: asked } = gift
   if (asked === undefined || gift.outstanding > 0) return
   gift.take = undefined
@@ -93,13 +96,16 @@ function settleTake(state: VnodeState, gift: Gift, turn: Turn): void {
     return turn.send(receiver, { type: 'take-refused' }, asked.request)
   }
   gift.stage = 'given'
-  if (state.ring !== undefined) state.preference = preferenceAfter(state.ring, state.self.partition)
   turn.send(receiver, { type: 'taken' }, asked.request)
 }
 
-/** The node that has taken over from this one, if one has. */
-export function successor(state: VnodeState): NodeId | undefined {
-  const gift = state.gifts.find((each) => each.stage === 'given')
+function isFor({ place, until }: Gift, copies: number): boolean {
+  return copies > place && copies <= until
+}
+
+/** The node that has taken over from this one what is for so many nodes, if one has. */
+export function successor(state: VnodeState, copies: number): NodeId | undefined {
+  const gift = state.gifts.find((each) => each.stage === 'given' && isFor(each, copies))
   return gift !== undefined && isUp(state, gift.receiver) ? gift.receiver : undefined
 }
 
@@ -146,16 +152,28 @@ export function receiverChanged(state: VnodeState): void {
   for (let at = state.gifts.length - 1; at >= 0; at--) {
     const gift = state.gifts[at] as Gift
     if (state.nodes[gift.receiver]?.generation === gift.generation) continue
-    const isOver = state.ring?.change === undefined || state.ring.change.moved[state.self.partition] === 1
-    if (gift.stage === 'given' && isOver) gift.generation = state.nodes[gift.receiver]?.generation ?? 0
+    if (gift.stage === 'given' && gift.isOver) gift.generation = state.nodes[gift.receiver]?.generation ?? 0
     else state.gifts.splice(at, 1)
   }
 }
 
-/** This node is no replica of the partition any more, and everybody knows. */
+/** The ring says so now. What this node is a replica of again it answers for by itself. */
+export function hasMoved(state: VnodeState): void {
+  const at = state.preference.indexOf(state.self.node)
+  for (let index = state.gifts.length - 1; index >= 0; index--) {
+    const gift = state.gifts[index] as Gift
+    gift.isOver = true
+    if (at >= 0) gift.until = Math.min(gift.until, at)
+    if (gift.until <= gift.place || gift.stage !== 'given') state.gifts.splice(index, 1)
+  }
+}
+
+/** Everybody knows what has moved. Who is no replica of the partition any more forgets it. */
 export function release(state: VnodeState, message: Release, turn: Turn): void {
+  for (let at = state.gifts.length - 1; at >= 0; at--) {
+    if (state.gifts[at]?.isOver) state.gifts.splice(at, 1)
+  }
   if (state.preference.slice(0, message.copies).includes(state.self.node)) return
-  state.gifts.length = 0
   state.complete = false
   clearPartition(state, turn)
 }

@@ -18,7 +18,7 @@ import { liveSiblings } from '../../versions/read.js'
 import { contextAfter } from '../../versions/write.js'
 import type { Turn } from '../actor.js'
 import { passOn } from './give.js'
-import { isHealthy, isUp, nextRequest, type PendingPut, type VnodeState } from './state.js'
+import { isAmong, isHealthy, isUp, nextRequest, type PendingPut, type VnodeState } from './state.js'
 
 /** How often a vnode that has open puts looks for passed deadlines. */
 const sweepMs = 100
@@ -28,6 +28,8 @@ export interface NewVersion {
   readonly dot: Dot
   /** What was there before, as far as the coordinator knows. */
   readonly local: StoredObject | undefined
+  /** Who has the places, and who may stand in. */
+  readonly list: readonly NodeId[]
 }
 
 /** Notes the own copy, asks the others for theirs, and waits. */
@@ -38,12 +40,13 @@ export function lead(
   version: NewVersion,
   turn: Turn,
 ): void {
-  const { self, preference } = state
-  const { local, object, dot } = version
+  const { self } = state
+  const { local, object, dot, list } = version
   const request = nextRequest(state)
-  const n = Math.min(message.n, preference.length)
+  const n = Math.min(message.n, list.length)
   const pending: PendingPut = {
     envelope,
+    list,
     tally: writeTally(n, message.w, message.dw, message.pw),
     asked: [],
     places: [],
@@ -64,24 +67,46 @@ export function lead(
   state.puts.set(request, pending)
   // dw replicas write through, at least one (Dynamo 6.1): the coordinator first, then in ring order.
   let writers = message.level === 'memory' ? 0 : Math.max(1, message.dw)
-  const ownPlace = preference.indexOf(self.node)
-  if (ownPlace < n) {
+  const ownPlace = list.indexOf(self.node)
+  if (ownPlace >= 0 && ownPlace < n) {
     writers--
     noteOwn(state, request, pending, ownPlace, object, turn)
+  } else if (isAmong(state.preference, n, self.node)) {
+    // Another has taken over from this node and has its place; until all have heard of it, it keeps what it leads.
+    turn.put(self.partition, message.key, message.hash, object, 'memory')
   }
+  askOthers(state, request, pending, writers, turn)
+  settle(state, request, pending, turn)
+  if (!state.sweeping && state.puts.size > 0) {
+    state.sweeping = true
+    turn.after(sweepMs, self, { type: 'put-sweep-due' })
+  }
+}
+
+/** Asks for a copy for each place but the own one; the first `durable` of them shall write through. */
+function askOthers(
+  state: VnodeState,
+  request: RequestId,
+  pending: PendingPut,
+  durable: number,
+  turn: Turn,
+): void {
+  const { list, tally } = pending
+  const message = pending.envelope.message as Put
+  let writers = durable
   const levelFor = (node: NodeId, owner: NodeId): Level => {
     const counts = message.pw === 0 || node === owner
     return counts && writers-- > 0 ? message.level : 'memory'
   }
   // Those that do not keep up are not relied on when others are there.
   const late: [number, NodeId][] = []
-  for (let place = 0; place < n; place++) {
-    if (place === ownPlace) continue
-    const owner = preference[place] as NodeId
-    const node = owner === message.standsInFor ? self.node : holderOf(state, pending, owner)
-    if (node !== owner) noteAway(pending.tally, place)
+  for (let place = 0; place < tally.n; place++) {
+    const owner = list[place] as NodeId
+    if (owner === state.self.node) continue
+    const node = owner === message.standsInFor ? state.self.node : holderOf(state, pending, owner)
+    if (node !== owner) noteAway(tally, place)
     if (node === undefined) {
-      noteFailed(pending.tally, place)
+      noteFailed(tally, place)
       keepHere(state, pending, place, turn)
     } else if (isHealthy(state, node)) {
       ask(state, request, pending, place, node, levelFor(node, owner), turn)
@@ -90,12 +115,7 @@ export function lead(
     }
   }
   for (const [place, node] of late) {
-    ask(state, request, pending, place, node, levelFor(node, preference[place] as NodeId), turn)
-  }
-  settle(state, request, pending, turn)
-  if (!state.sweeping && state.puts.size > 0) {
-    state.sweeping = true
-    turn.after(sweepMs, self, { type: 'put-sweep-due' })
+    ask(state, request, pending, place, node, levelFor(node, list[place] as NodeId), turn)
   }
 }
 
@@ -130,10 +150,10 @@ function holderOf(state: VnodeState, pending: PendingPut, owner: NodeId): NodeId
 }
 
 function nextStandIn(state: VnodeState, pending: PendingPut): NodeId | undefined {
-  const { preference } = state
+  const { list } = pending
   const { standsInFor } = pending.envelope.message as Put
-  for (let index = pending.tally.n; index < preference.length; index++) {
-    const node = preference[index] as NodeId
+  for (let index = pending.tally.n; index < list.length; index++) {
+    const node = list[index] as NodeId
     if (pending.asked.includes(node) || !isHealthy(state, node)) continue
     if (node !== state.self.node || standsInFor === 0) return node
   }
@@ -152,7 +172,7 @@ function ask(
 ): void {
   const { key, hash } = pending.envelope.message as Put
   const object = pending.encoded
-  const owner = state.preference[place] as NodeId
+  const owner = pending.list[place] as NodeId
   if (level !== 'memory' && (pending.tally.pw === 0 || node === owner)) pending.writers |= 1 << place
   pending.asked.push(node)
   pending.places.push(place)
@@ -167,9 +187,9 @@ function ask(
 }
 
 /** Whoever was asked has it. The latest word for a place is what counts; the index is that of `asked`. */
-export function noteCopy(state: VnodeState, pending: PendingPut, index: number, level: Level): void {
+export function noteCopy(pending: PendingPut, index: number, level: Level): void {
   const place = pending.places[index] as number
-  const atHome = pending.asked[index] === state.preference[place]
+  const atHome = pending.asked[index] === pending.list[place]
   // Where nobody may stand in, nobody may be durable for another either: a read of the homes would not see it.
   const isDurable = level === pending.level && (pending.tally.pw === 0 || atHome)
   noteStored(pending.tally, place, pending.level === 'memory' || isDurable, atHome)
@@ -196,7 +216,7 @@ export function stepIn(
   const isDone = (tally.stored & bit) !== 0 && (!wantsDurable || (tally.durable & bit) !== 0)
   // Somebody else was asked for this place since.
   const isReplaced = pending.places.lastIndexOf(place) !== index
-  const isHome = pending.asked[index] === state.preference[place]
+  const isHome = pending.asked[index] === pending.list[place]
   if (isLost && isHome && (tally.home & bit) === 0) noteAway(tally, place)
   if (isDone || isReplaced) return
   pending.writers &= ~bit
@@ -214,7 +234,7 @@ export function stepIn(
 /** Nobody can stand in: the coordinator keeps a hint beside its own copy. It counts for nothing, and comes home. */
 function keepHere(state: VnodeState, pending: PendingPut, place: number, turn: Turn): void {
   const { key, hash } = pending.envelope.message as Put
-  const owner = state.preference[place] as NodeId
+  const owner = pending.list[place] as NodeId
   const object = pending.encoded
   const hint = { type: 'keep', owner, key, hash, object, level: 'memory', needed: false } as const
   // What is too old to travel is in the store or was replaced there: a comparison finds it, or what replaced it.
@@ -257,7 +277,7 @@ function askForMore(state: VnodeState, request: RequestId, pending: PendingPut, 
     const bit = 1 << place
     const node = pending.asked[index] as NodeId
     const hasIt = (tally.stored & bit) !== 0 && ((tally.durable | pending.writers) & bit) === 0
-    if (!hasIt || node === state.self.node || node !== state.preference[place] || !isHealthy(state, node))
+    if (!hasIt || node === state.self.node || node !== pending.list[place] || !isHealthy(state, node))
       continue
     pending.writers |= bit
     const copy = { type: 'replicate', key, hash, object: pending.encoded, level } as const

@@ -14,6 +14,7 @@ import { type Address, vnodeAddress } from '../../protocol/address.js'
 import type { Envelope } from '../../protocol/envelope.js'
 import { hintKey } from '../../protocol/hint.js'
 import { isDecided, type Put } from '../../protocol/write.js'
+import { preferenceAfter } from '../../ring/preference.js'
 import { merge } from '../../versions/merge.js'
 import { codecOf, conflictsOf, withMode } from '../../versions/mode.js'
 import type { Dot, Sibling, StoredObject } from '../../versions/object.js'
@@ -22,14 +23,17 @@ import { contextOf, liveSiblings } from '../../versions/read.js'
 import { stampMillis } from '../../versions/stamp.js'
 import { nextWriteStamp, write } from '../../versions/write.js'
 import { type Turn, unreadable } from '../actor.js'
+import { successor } from './give.js'
 import { lead } from './lead.js'
-import { actorAfter, isHealthy, isUp, type VnodeState } from './state.js'
+import { actorAfter, isAmong, isHealthy, isUp, type VnodeState } from './state.js'
 
 const nothing = Buffer.alloc(0)
 
 export function put(state: VnodeState, envelope: Envelope, message: Put, turn: Turn): void {
-  const replicas = state.preference.slice(0, message.n)
-  const isPrimary = replicas.includes(state.self.node)
+  const list = listFor(state, message)
+  const replicas = list.slice(0, message.n)
+  const isPrimary =
+    replicas.includes(state.self.node) || isAmong(state.preference, message.n, state.self.node)
   if (!isPrimary && message.standsInFor === 0) return forwardPut(state, envelope, replicas, turn)
   // Whoever sent it has another ring, by which this node is none of the first n.
   if (isPrimary && message.standsInFor !== 0) {
@@ -39,7 +43,7 @@ export function put(state: VnodeState, envelope: Envelope, message: Put, turn: T
   if (message.seen !== undefined && turn.now > message.seenUntil) return refuse(envelope, 'expired', {}, turn)
   const local = whatIsThere(message, isPrimary, turn)
   if (local === unreadable) return refuse(envelope, 'unreadable', {}, turn)
-  const refusal = refusalBeforeWrite(state, message, replicas, local, turn)
+  const refusal = refusalBeforeWrite(state, message, list, local, turn)
   if (refusal !== undefined) return refuse(envelope, refusal.code, refusal.details, turn)
   const dot = isPrimary ? nextDot(state, message, local) : nextDotOfStandIn(state, message, local)
   const object = newVersion(state, message, local, dot, turn)
@@ -55,7 +59,21 @@ export function put(state: VnodeState, envelope: Envelope, message: Put, turn: T
   if (bytes > turn.objectBytesMax) {
     return refuse(envelope, 'value-too-large', { bytes, limit: turn.objectBytesMax }, turn)
   }
-  lead(state, envelope, message, { local, object, dot }, turn)
+  lead(state, envelope, message, { local, object, dot, list }, turn)
+}
+
+/**
+ * Who has a place in a write that is led here: as the ring says. While it changes, who has taken over from this node
+ * has its place; and whoever is asked although it has none yet was asked by one who has heard that all have moved.
+ */
+function listFor(state: VnodeState, { n, standsInFor }: Put): readonly NodeId[] {
+  const { ring, preference, gifts, self } = state
+  if (ring?.change !== undefined && standsInFor === 0 && !isAmong(preference, n, self.node)) {
+    const after = preferenceAfter(ring, self.partition)
+    if (isAmong(after, n, self.node)) return after
+  }
+  const heir = gifts.length === 0 ? undefined : successor(state, n)
+  return heir === undefined ? preference : preference.map((node) => (node === self.node ? heir : node))
 }
 
 /** The own copy, or the hint that this node keeps when it stands in; and what the gateway has seen at others. */
@@ -95,15 +113,16 @@ interface Refusal {
 function refusalBeforeWrite(
   state: VnodeState,
   message: Put,
-  replicas: readonly NodeId[],
+  list: readonly NodeId[],
   local: StoredObject | undefined,
   turn: Turn,
 ): Refusal | undefined {
+  const replicas = list.slice(0, message.n)
   let atHome = 0
   for (const node of replicas) if (node === state.self.node || isUp(state, node)) atHome++
   let reached = atHome
-  for (let index = replicas.length; index < state.preference.length && reached < replicas.length; index++) {
-    if (isHealthy(state, state.preference[index] as NodeId)) reached++
+  for (let index = replicas.length; index < list.length && reached < replicas.length; index++) {
+    if (isHealthy(state, list[index] as NodeId)) reached++
   }
   if (reached < message.w) {
     return { code: 'unavailable', details: { needed: message.w, reached, of: replicas.length } }

@@ -14,7 +14,6 @@ import type { NodeId } from '../../base/units.js'
 import { singleAddress, supervisorThread, vnodeAddress } from '../../protocol/address.js'
 import type { Envelope } from '../../protocol/envelope.js'
 import type { Receive } from '../../protocol/handoff.js'
-import { preferenceAfter } from '../../ring/preference.js'
 import type { Turn } from '../actor.js'
 import { isUp, nextRequest, type Receiving, type VnodeState } from './state.js'
 
@@ -25,7 +24,7 @@ export function receive(state: VnodeState, _envelope: Envelope, message: Receive
   if (ring?.change === undefined || isBusy) return fail(state, place, 'recovering', turn)
   state.repair = undefined
   const { copies } = ring.change
-  const isHolder = state.preference.slice(0, copies).includes(state.self.node)
+  const isHolder = state.hasReceived || state.preference.slice(0, copies).includes(state.self.node)
   const receiving: Receiving = {
     place,
     giver,
@@ -115,9 +114,9 @@ function done(state: VnodeState, receiving: Receiving, turn: Turn): void {
   const { partition } = state.self
   const { place, objects, bytes } = receiving
   state.receiving = undefined
+  state.hasReceived = true
   state.complete = true
   state.repair = undefined
-  if (state.ring !== undefined) state.preference = preferenceAfter(state.ring, partition)
   const claimant = singleAddress('claimant', supervisorThread)
   const received = { type: 'received', partition, place, objects, bytes } as const
   const notKept = { type: 'receive-failed', partition, place, code: 'storage-failed' } as const

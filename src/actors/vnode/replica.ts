@@ -15,6 +15,7 @@ import {
   encodeObject,
   isVolatileEncoded,
   looksWhole,
+  modeOf,
   newerOf,
 } from '../../versions/object-codec.js'
 import { type Turn, unreadable } from '../actor.js'
@@ -26,7 +27,7 @@ import { actorAfter, type VnodeState } from './state.js'
 import { itemRefused, itemStored } from './sync-mend.js'
 
 export function replicate(state: VnodeState, envelope: Envelope, message: Replicate, turn: Turn): void {
-  const heir = successor(state)
+  const heir = state.gifts.length === 0 ? undefined : successor(state, modeOf(message.object).copies)
   if (heir !== undefined && !isOf(heir, envelope)) {
     // The one who has taken over is asked before anything is answered; and this node stores it all the same.
     relay(state, envelope, heir, turn)
@@ -123,7 +124,7 @@ export function replicated(state: VnodeState, envelope: Envelope, message: Repli
   if (pending !== undefined) {
     const index = askedIndex(pending, envelope)
     if (index < 0) return
-    noteCopy(state, pending, index, message.level)
+    noteCopy(pending, index, message.level)
     settle(state, envelope.request, pending, turn)
     return
   }

@@ -21,6 +21,8 @@ import type { SyncRun, SyncWanted } from './sync-state.js'
 /** A put that this vnode leads, until all replicas have answered or its deadline has passed. */
 export interface PendingPut {
   readonly envelope: Envelope
+  /** Who has a place, in order, and who may stand in: the ring's word when it began. */
+  readonly list: readonly NodeId[]
   readonly tally: WriteTally
   /** Whoever was asked for a copy, in order, each once. */
   readonly asked: NodeId[]
@@ -76,7 +78,7 @@ export interface Receiving {
   /** 0: the node is gone for good, and all others are asked. */
   readonly giver: NodeId
   readonly generation: number
-  /** This node has had a later place: it holds a part already. */
+  /** This node has had a later place, or has taken over an earlier one: it holds a part already. */
   readonly isHolder: boolean
   stage: 'asking' | 'fetching' | 'taking'
   request: RequestId
@@ -88,8 +90,12 @@ export interface Receiving {
 export interface Gift {
   readonly receiver: NodeId
   generation: number
+  /** What is for more nodes than `place`, and for at most `until`. */
   readonly place: number
+  until: number
   stage: 'passing-on' | 'given'
+  /** Of a change that has come to its end: this node is asked only by who has not heard of that. */
+  isOver: boolean
   /** Writes passed on and not confirmed yet, the instant of the first of them, and those that did not arrive. */
   outstanding: number
   oldest: Millis
@@ -130,6 +136,8 @@ export interface VnodeState {
   run: SyncRun | undefined
   readonly syncsWaiting: SyncWanted[]
   receiving: Receiving | undefined
+  /** In the change that is under way it has taken over a place, and holds what the giver had. */
+  hasReceived: boolean
   readonly gifts: Gift[]
   readonly passed: Map<RequestId, Gift>
   /** Questions that were handed on to whoever has taken over from this node. */
@@ -141,6 +149,12 @@ export interface VnodeState {
   /** The page of this partition that is being forgotten, 0 for none. */
   clearing: RequestId
   sweeping: boolean
+}
+
+/** True for one of the first n nodes of a preference list. */
+export function isAmong(list: readonly NodeId[], n: number, node: NodeId): boolean {
+  const at = list.indexOf(node)
+  return at >= 0 && at < n
 }
 
 /** True when a node is to be spoken to: slow is not dead. */
@@ -158,7 +172,8 @@ export function isHealthy(state: VnodeState, node: NodeId): boolean {
 export function isServing(state: VnodeState): boolean {
   const { complete, receiving, clearing, gifts } = state
   if (!complete || receiving !== undefined || clearing !== 0) return false
-  return gifts.length === 0 || !gifts.some(({ stage }) => stage === 'given')
+  // Who reads by the ring of now does not ask those who have dropped out by it.
+  return gifts.length === 0 || !gifts.some(({ stage, isOver }) => stage === 'given' && !isOver)
 }
 
 export function nextRequest(state: VnodeState): RequestId {

@@ -2,9 +2,9 @@
 // A node that died or began a new life has lost what it was asked; whoever waits for it is told now.
 
 import type { NodesChanged, RingChanged } from '../../protocol/life.js'
-import { preferenceAfter, preferenceList } from '../../ring/preference.js'
+import { preferenceList } from '../../ring/preference.js'
 import type { Turn } from '../actor.js'
-import { receiverChanged } from './give.js'
+import { hasMoved, receiverChanged } from './give.js'
 import { settle, stepIn } from './lead.js'
 import { abandon, giverChanged } from './receive.js'
 import { beginRepair, beginUncertain, repairPeersChanged } from './repair.js'
@@ -14,15 +14,12 @@ import { syncPeersChanged } from './sync.js'
 
 export function ringChanged(state: VnodeState, message: RingChanged, turn: Turn): void {
   const { ring } = message
-  const { partition, node } = state.self
+  const { partition } = state.self
   state.ring = ring
   const isUnderWay = ring.change !== undefined && ring.change.moved[partition] === 0
-  // Who has given its place knows before the others do.
-  const hasGiven = state.gifts.some(({ stage }) => stage === 'given')
-  state.preference =
-    isUnderWay && hasGiven ? preferenceAfter(ring, partition) : preferenceList(ring, partition)
-  const copies = ring.change?.copies ?? ring.copies
-  if (!isUnderWay && state.preference.slice(0, copies).includes(node)) state.gifts.length = 0
+  state.preference = preferenceList(ring, partition)
+  if (!isUnderWay) hasMoved(state)
+  if (!isUnderWay) state.hasReceived = false
   if (!isUnderWay && state.receiving !== undefined) abandon(state, state.receiving, 'unavailable', turn)
   beginRepair(state, turn)
   if (ring.epoch === turn.bornInChange) beginUncertain(state, turn)

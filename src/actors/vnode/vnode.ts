@@ -45,6 +45,7 @@ export const vnodeActor: Actor<VnodeState, VnodeMessage> = {
       run: undefined,
       syncsWaiting: [],
       receiving: undefined,
+      hasReceived: false,
       gifts: [],
       passed: new Map(),
       relayed: new Map(),

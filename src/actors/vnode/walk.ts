@@ -12,7 +12,8 @@ import { leftoverPage } from './give-back.js'
 import { nextRequest, type VnodeState } from './state.js'
 
 export function walk(state: VnodeState, envelope: Envelope, message: Walk, turn: Turn): void {
-  const heir = successor(state)
+  // Who stays for some objects of the partition answers by itself.
+  const heir = successor(state, state.ring?.change?.copies ?? state.ring?.copies ?? 0)
   if (heir !== undefined && !isOf(heir, envelope)) return relay(state, envelope, heir, turn)
   const request = nextRequest(state)
   state.walks.set(request, envelope as Envelope<Walk>)
