@@ -63,9 +63,9 @@ export class Checks {
     if (this.violations.length < violationsMax) this.violations.push({ check, at: this.world.now(), text })
   }
 
-  /** What a read of this key that begins now must see: with strict quorums that overlap, and a ring that stays. */
+  /** What a read of this key that begins now must see: with strict quorums that overlap, and a ring that stays or nothing else. */
   dueTo(operation: Pick<SimOperation, 'isStrict' | 'r'>, key: string): SimWritten[] {
-    if (!this.nemesis.ringIsFixed) return []
+    if (!this.nemesis.ringIsFixed && !this.nemesis.isCalm) return []
     return this.oracle.writesOf(key).filter((write) => {
       const isStrict = write.isStrict && operation.isStrict
       // As long as nothing has happened nobody stands in for anybody.

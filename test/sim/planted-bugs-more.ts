@@ -81,7 +81,7 @@ export const moreBugs: readonly PlantedBug[] = [
   {
     name: 'a giver does not pass on what is written meanwhile',
     file: 'actors/vnode/give.js',
-    from: "if (gift.stage !== 'passing-on' || modeOf(copy.object).copies <= gift.place)",
+    from: "if (gift.stage !== 'passing-on' || !isFor(gift, modeOf(copy.object).copies))",
     to: 'if (true)',
     found: differ,
     focus: { kinds: ['ring', 'tail', 'clog'], copies: 1 },
