@@ -102,6 +102,7 @@ const packedTypes: ReadonlySet<string> = new Set(
     'ring-kept': 1,
     'claim-due': 1,
     'relay-due': 1,
+    'receive-due': 1,
     'mend-wanted': 1,
     'give-back': 1,
     'reap-due': 1,

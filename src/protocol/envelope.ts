@@ -22,6 +22,7 @@ import type {
   Giving,
   KeepRing,
   Receive,
+  ReceiveDue,
   Received,
   ReceiveFailed,
   Receiving,
@@ -83,7 +84,16 @@ export type News = NodesChanged | RingChanged
 
 export type HostMessage = News | Probe | Probed | MembershipNews
 
-export type HandoffMessage = Receive | Giving | Taken | TakeRefused | Give | Take | RelayDue | Release
+export type HandoffMessage =
+  | Receive
+  | ReceiveDue
+  | Giving
+  | Taken
+  | TakeRefused
+  | Give
+  | Take
+  | RelayDue
+  | Release
 
 export type VnodeMessage =
   | Put

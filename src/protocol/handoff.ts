@@ -100,6 +100,11 @@ export interface RingKept {
   readonly epoch: number
 }
 
+/** Time to ask the giver again: it may not have heard yet what it is to give. */
+export interface ReceiveDue {
+  readonly type: 'receive-due'
+}
+
 /** Time to forget questions that were handed on and got no answer. */
 export interface RelayDue {
   readonly type: 'relay-due'

@@ -227,6 +227,7 @@ export const generators: Generators = {
   'ring-kept': fc.record({ type: fc.constant('ring-kept'), epoch: u32 }),
   'claim-due': bare('claim-due'),
   'relay-due': bare('relay-due'),
+  'receive-due': bare('receive-due'),
   'mend-wanted': fc.record({ type: fc.constant('mend-wanted'), owner: small }),
   keep: fc.record({
     type: fc.constant('keep'),

@@ -25,6 +25,10 @@ export function give(state: VnodeState, envelope: Envelope, message: GiveMessage
   if (!state.complete || !isUp(state, node) || state.ring === undefined) return
   const agreed = transfersOf(state.ring, state.self.partition).find(({ place }) => place === message.place)
   if (agreed?.giver !== state.self.node || agreed.receiver !== node) return
+  const known = state.gifts.findIndex((each) => each.receiver === node)
+  if (isUnderWay(state, known, agreed.place)) {
+    return turn.send(envelope.from as Address<'vnode'>, { type: 'giving' }, envelope.request)
+  }
   const gift: Gift = {
     receiver: node,
     generation: state.nodes[node]?.generation ?? 0,
@@ -37,10 +41,16 @@ export function give(state: VnodeState, envelope: Envelope, message: GiveMessage
     failed: 0,
     take: undefined,
   }
-  const known = state.gifts.findIndex((each) => each.receiver === node)
   if (known < 0) state.gifts.push(gift)
   else state.gifts[known] = gift
   turn.send(envelope.from as Address<'vnode'>, { type: 'giving' }, envelope.request)
+}
+
+/** Asked once more for what is being given: what is on its way must not be forgotten. */
+function isUnderWay(state: VnodeState, known: number, place: number): boolean {
+  const gift = state.gifts[known]
+  if (gift === undefined || gift.stage !== 'passing-on' || gift.place !== place) return false
+  return gift.generation === (state.nodes[gift.receiver]?.generation ?? 0)
 }
 
 /** A write was stored here: whoever receives this place gets it too, as durable as it was asked for. */

@@ -10,12 +10,15 @@
 // there, or, when the giver is gone for good, everything that any other replica holds.
 
 import type { ErrorCode } from '../../base/errors.js'
-import type { NodeId } from '../../base/units.js'
+import type { Millis, NodeId } from '../../base/units.js'
 import { singleAddress, supervisorThread, vnodeAddress } from '../../protocol/address.js'
 import type { Envelope } from '../../protocol/envelope.js'
 import type { Receive } from '../../protocol/handoff.js'
 import type { Turn } from '../actor.js'
 import { isUp, nextRequest, type Receiving, type VnodeState } from './state.js'
+
+/** Pause before a giver that says nothing is asked again. */
+const askAgainMs: Millis = 100
 
 export function receive(state: VnodeState, _envelope: Envelope, message: Receive, turn: Turn): void {
   const { ring } = state
@@ -32,6 +35,7 @@ export function receive(state: VnodeState, _envelope: Envelope, message: Receive
     isHolder,
     stage: 'asking',
     request: 0,
+    askedAt: 0,
     objects: 0,
     bytes: 0,
   }
@@ -45,9 +49,19 @@ function ask(state: VnodeState, receiving: Receiving, turn: Turn): void {
   if (giver === 0) return fetchAll(state, receiving, turn)
   if (!isUp(state, giver)) return abandon(state, receiving, 'unavailable', turn)
   receiving.stage = 'asking'
-  receiving.request = nextRequest(state)
+  // The same number when it is asked again: a slow answer is as good.
+  if (receiving.request === 0) receiving.request = nextRequest(state)
+  receiving.askedAt = turn.now
   const message = { type: 'give', place } as const
   turn.send(vnodeAddress(giver, state.self.partition), message, receiving.request)
+  turn.after(askAgainMs, state.self, { type: 'receive-due' })
+}
+
+/** A giver that has not heard yet of this node, or of the change, says nothing; it soon has. */
+export function receiveDue(state: VnodeState, turn: Turn): void {
+  const { receiving } = state
+  if (receiving?.stage !== 'asking' || turn.now < receiving.askedAt + askAgainMs) return
+  ask(state, receiving, turn)
 }
 
 export function giving(state: VnodeState, envelope: Envelope, turn: Turn): void {

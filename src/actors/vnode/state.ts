@@ -82,6 +82,7 @@ export interface Receiving {
   readonly isHolder: boolean
   stage: 'asking' | 'fetching' | 'taking'
   request: RequestId
+  askedAt: Millis
   objects: number
   bytes: number
 }

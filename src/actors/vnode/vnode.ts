@@ -14,7 +14,7 @@ import { giveBack } from './give-back.js'
 import { putSweepDue } from './lead.js'
 import { put } from './put.js'
 import { reap, reapAsk } from './reap.js'
-import { giving, receive, taken, takeRefused } from './receive.js'
+import { giving, receive, receiveDue, taken, takeRefused } from './receive.js'
 import { repairDue, synced, walked, walkFailed } from './repair.js'
 import { replicate, replicated, replicateFailed } from './replica.js'
 import type { VnodeState } from './state.js'
@@ -141,6 +141,8 @@ function handOver(state: VnodeState, envelope: Envelope, message: HandoffMessage
   switch (message.type) {
     case 'receive':
       return receive(state, envelope, message, turn)
+    case 'receive-due':
+      return receiveDue(state, turn)
     case 'giving':
       return giving(state, envelope, turn)
     case 'taken':
