@@ -39,7 +39,9 @@ import type { HostPorts } from './ports.js'
 import { Timers } from './timers.js'
 import { HostTurn } from './turn.js'
 import { Walks } from './walks.js'
+import { Warming } from './warming.js'
 
+const never = Number.POSITIVE_INFINITY
 export interface HostCounters {
   turns: number
   messages: number
@@ -57,6 +59,7 @@ export class Host {
   private readonly aside: Aside | undefined
   private readonly ahead: Ahead | undefined
   private readonly walks: Walks | undefined
+  private readonly warming: Warming | undefined
   private inbox: Envelope[] = []
   private readonly vnodes: (VnodeState | undefined)[] = []
   private readonly cast: Cast
@@ -82,6 +85,7 @@ export class Host {
       )
     this.walks = storage && this.journal && new Walks(ports, storage, this.journal, hash, deliver)
     const listings = storage && this.walks && new Listings(this.walks, storage.trees, hash, deliver)
+    this.warming = storage && this.journal && new Warming(ports, storage, this.journal, hash)
     this.ahead = storage && new Ahead(storage)
     this.aside = storage && new Aside(ports, storage, (key) => this.journal?.isForgotten(key) ?? false)
     this.turn = new HostTurn(ports, this.timers, this.journal, this.walks, listings)
@@ -122,7 +126,7 @@ export class Host {
     return this.cast.gateway.readRepairs
   }
 
-  /** The nodes as the actors of this thread see them: what it was told, and whom it suspects. */
+  /** The nodes as the actors of this thread see them. */
   seen(): NodesChanged['nodes'] {
     return this.nodes === undefined ? [] : this.seenFromHere(this.nodes).nodes
   }
@@ -174,12 +178,10 @@ export class Host {
 
   /** When something is to be done although no message comes, or undefined. */
   nextDue(): Millis | undefined {
-    const timer = this.timers.nextDue()
-    const journal = this.journal?.nextDue()
-    const suspicion = this.suspicion.nextDue()
-    if (timer === undefined && journal === undefined && suspicion === undefined) return undefined
-    const never = Number.POSITIVE_INFINITY
-    return Math.min(timer ?? never, journal ?? never, suspicion ?? never)
+    const { timers, journal, suspicion, warming } = this
+    let due = Math.min(timers.nextDue() ?? never, journal?.nextDue() ?? never)
+    due = Math.min(due, suspicion.nextDue() ?? never, warming?.nextDue() ?? never)
+    return due === never ? undefined : due
   }
 
   /** One turn. */
@@ -209,6 +211,7 @@ export class Host {
     this.tellKept()
     this.releaseAll()
     this.journal?.pump()
+    if (this.ring !== undefined) this.warming?.pump(turn.now, this.queued)
   }
 
   /** Read: an actor is called only when what it needs is in memory. */
@@ -388,13 +391,8 @@ export class Host {
   private refuse(envelope: Envelope, code: ErrorCode): boolean {
     const answer = refusalOf(envelope.message, code)
     if (answer === undefined) return false
-    this.release({
-      to: envelope.from,
-      from: envelope.to,
-      request: envelope.request,
-      deadline: 0,
-      message: answer,
-    })
+    const { from, to, request } = envelope
+    this.release({ to: from, from: to, request, deadline: 0, message: answer })
     return true
   }
 }

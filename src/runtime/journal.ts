@@ -25,6 +25,8 @@ const flushEveryMs = 2_000
 const flushBytes = 16 * 1024 * 1024
 /** What is written through but waited for by nobody (dw 0) may gather this long, so that batches are worth their cost. */
 const lingerMs = 5
+/** Objects that are flushed with one batch: to take more at once would hold up the turns that come after. */
+const flushObjects = 512
 /** The longest that what is in the log waits for an fsync that nobody asked for. */
 const syncEveryMs = 1_000
 /** Objects that end the gathering before its time. */
@@ -61,6 +63,8 @@ export class Journal {
   private forgetting: ReadonlyMap<Key, RowKey> = new Map()
   /** Rows that are no objects: what the node knows of the cluster. */
   private named = new Map<RowKey, Uint8Array>()
+  /** Rows that were to be deleted in this life. */
+  forgets = 0
   private level: CommitLevel = 'os'
   private wantedSince: Millis = 0
   private gates: Gate[] = []
@@ -125,6 +129,7 @@ export class Journal {
   forget(partition: Partition, key: Key): void {
     if (this.wanted.size === 0 && this.forgotten.size === 0) this.wantedSince = this.ports.now()
     this.wanted.delete(key)
+    this.forgets++
     this.storage.memory.forgetting = true
     this.forgotten.set(key, objectRow(partition, key))
   }
@@ -228,7 +233,7 @@ export class Journal {
       const current = memory.take(key, hash)
       if (current !== undefined) take(key, hash, current.value, current.token)
     }
-    const room = Math.min(this.flushLeft, limits.batchOperationsMax - writes.length)
+    const room = Math.min(this.flushLeft, flushObjects, limits.batchOperationsMax - writes.length)
     let flushing = 0
     if (room > 0) {
       flushing = memory.nextDirty(room, limits.batchBytesMax, take)

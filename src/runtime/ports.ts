@@ -39,6 +39,10 @@ export interface Memory {
   readonly dirtyBytes: number
   readonly dirtyObjects: number
   readonly capacityBytes: number
+  /** Of these, those that nothing lies in. */
+  readonly freeBytes: number
+  /** Objects that were dropped to make room. */
+  readonly evictions: number
   /** The largest object that it takes. */
   readonly objectBytesMax: number
   /** True while memory holds everything that the store holds: then what is not here does not exist. */

@@ -1,14 +1,15 @@
 // Brings the write-ahead log of RocksDB to the disk, because the binding cannot: fdatasync of the log files.
 //
-//     batch written --> fdatasync of the log that is open here --+--> same log as before: done
-//                   \-> which log is written to now? ------------+--> rotated: fdatasync of every newer one
-//                                                                     too, then fsync of the directory
+//     batch written --> the log that is open here has grown by it --> fdatasync of that: done
+//                   \-> it has not --> fdatasync of it --------------+--> same log as before: done
+//                                  \-> which log is written to now? -+--> rotated: fdatasync of every newer one
+//                                                                         too, then fsync of the directory
 //
 // Invariant: after `sync`, every batch that was written before the call is on disk, whichever log holds it.
 // Batches lie in log numbers from the one that is open here (inclusive) to the one that RocksDB names after
 // the batch (inclusive), so all of those are synced. One call at a time; the store sees to it.
 
-import { close, fdatasync, openSync, readdirSync } from 'node:fs'
+import { close, fdatasync, fstatSync, openSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { syncDirectory } from './directories.js'
@@ -45,7 +46,14 @@ export class LogSync {
     return new LogSync(database, dir, { number, file })
   }
 
-  async sync(): Promise<void> {
+  /** Bytes of the log that is open here. Room that RocksDB takes in advance does not count. */
+  size(): number {
+    return fstatSync(this.log.file).size
+  }
+
+  /** `isHere`: the last batch went into the log that is open here, so nothing has gone into a newer one. */
+  async sync(isHere = false): Promise<void> {
+    if (isHere) return syncData(this.log.file)
     for (;;) {
       const { log } = this
       // Both begin after the batch was written, which is all that matters; side by side they take less time.

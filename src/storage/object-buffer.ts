@@ -77,6 +77,12 @@ export class ObjectBuffer {
     return this.table.arena.segments * this.table.arena.segmentUnits * 8
   }
 
+  /** Of these, those that nothing lies in. */
+  get freeBytes(): number {
+    const { arena } = this.table
+    return arena.freeSegments * arena.segmentUnits * 8
+  }
+
   get objectBytesMax(): number {
     return objectBytesMaxOf(this.capacityBytes)
   }

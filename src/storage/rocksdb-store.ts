@@ -175,8 +175,9 @@ class RocksStore implements Store {
       if (value === undefined) batch.tryDelete(bytesOf(row))
       else batch.tryPut(bytesOf(row), value)
     }
+    const before = level === 'disk' ? this.log.size() : 0
     await batch.flush()
-    if (level === 'disk') await this.log.sync()
+    if (level === 'disk') await this.log.sync(this.log.size() > before)
   }
 
   read(
