@@ -3,6 +3,7 @@
 // (cluster.ts), one that was attached has little (attached.ts).
 
 import { randomBytes } from 'node:crypto'
+import { nextGateway } from '../actors/gateway/state.js'
 import { seededRandom } from '../base/random.js'
 import type { NodeId } from '../base/units.js'
 import { singleAddress } from '../protocol/address.js'
@@ -48,7 +49,7 @@ export class ClientEnd {
   readonly status: StatusTable
   private readonly loop: Loop
   private readonly options: ClientEndOptions
-  private lastGateway = 0
+  private lastGateway: NodeId = 0
 
   constructor(options: ClientEndOptions) {
     const { shared, thread, generation, messageBytesMax, ring } = options
@@ -129,17 +130,15 @@ export class ClientEnd {
     this.loop.wakeNow()
   }
 
-  /** Client-driven: the gateway of this thread. Server-driven: the next node that is up, in turn. */
+  /** Client-driven: the gateway of this thread. Server-driven: that of the next node which answers, in turn. */
   private gateway(): NodeId {
     const { routing, thread } = this.options
     if (routing === 'client') return thread
-    const nodes = this.host.gateway.ring?.nodes ?? []
-    for (let i = 0; i < nodes.length; i++) {
-      this.lastGateway = (this.lastGateway + 1) % nodes.length
-      const node = nodes[this.lastGateway] as NodeId
-      if (this.status.isAlive(node, this.status.generation(node))) return node
-    }
-    return thread
+    const isAlive = (node: NodeId) => this.status.isAlive(node, this.status.generation(node))
+    const node = nextGateway(this.host.gateway, this.lastGateway, isAlive)
+    if (node === undefined) return thread
+    this.lastGateway = node
+    return node
   }
 
   /** Lets what is in flight come to its end, for a bounded time, and refuses what comes later. */

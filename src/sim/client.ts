@@ -2,12 +2,14 @@
 // (server-driven), and keeps the answers. The tests' hand in the world.
 
 import { crc32 } from 'node:zlib'
+import { isUp, nextGateway } from '../actors/gateway/state.js'
 import type { Key, Millis, NodeId, RequestId } from '../base/units.js'
 import { singleAddress, supervisorThread } from '../protocol/address.js'
 import type { ClientMessage, Envelope, GatewayMessage } from '../protocol/envelope.js'
 import type { Scan } from '../protocol/walk.js'
 import type { Put } from '../protocol/write.js'
 import { hashOf, type Ring } from '../ring/ring.js'
+import type { Host } from '../runtime/host.js'
 import type { Conflicts, Context, StoredObject } from '../versions/object.js'
 
 export interface SimRequest {
@@ -36,8 +38,8 @@ export interface SimWrite {
   readonly expires?: Millis
   readonly coordinator?: NodeId
   readonly timeoutMs?: Millis
-  /** Node whose gateway leads the request; left out: the client's own. */
-  readonly via?: NodeId
+  /** Node whose gateway leads the request, or that of each in turn; left out: the client's own. */
+  readonly via?: NodeId | 'turn'
 }
 
 export interface SimRead {
@@ -46,7 +48,7 @@ export interface SimRead {
   readonly r?: number
   readonly pr?: number
   readonly timeoutMs?: Millis
-  readonly via?: NodeId
+  readonly via?: NodeId | 'turn'
 }
 
 export class SimClient {
@@ -55,13 +57,26 @@ export class SimClient {
   private readonly now: () => Millis
   private readonly open = new Map<RequestId, SimRequest>()
   private last: RequestId = 0
-  /** Sends to a gateway on a node: set by the world. */
-  sendTo: ((envelope: Envelope) => void) | undefined
+  /** Of its thread: it notes who was asked and has not answered. */
+  private host: Host | undefined
+  private wake: () => void = () => {}
+  private lastGateway: NodeId = 0
 
   constructor(ring: Ring, deliver: (envelope: Envelope) => void, now: () => Millis) {
     this.ring = ring
     this.deliver = deliver
     this.now = now
+  }
+
+  join(host: Host, wake: () => void): void {
+    this.host = host
+    this.wake = wake
+  }
+
+  /** To an actor on a node. */
+  sendTo(envelope: Envelope): void {
+    this.host?.send(envelope)
+    this.wake()
   }
 
   get unanswered(): number {
@@ -129,8 +144,9 @@ export class SimClient {
   private send(
     message: GatewayMessage,
     timeoutMs: Millis = 5_000,
-    via: NodeId = supervisorThread,
+    wanted: NodeId | 'turn' = supervisorThread,
   ): SimRequest {
+    const via = wanted === 'turn' ? this.nextGateway() : wanted
     const deadline = this.now() + timeoutMs
     const request: SimRequest = {
       id: ++this.last,
@@ -150,8 +166,15 @@ export class SimClient {
       message,
     }
     if (via === supervisorThread) this.deliver(envelope)
-    else this.sendTo?.(envelope)
+    else this.sendTo(envelope)
     return request
+  }
+
+  private nextGateway(): NodeId {
+    const gateway = this.host?.gateway
+    const node = gateway && nextGateway(gateway, this.lastGateway, (each) => isUp(gateway, each))
+    this.lastGateway = node ?? supervisorThread
+    return this.lastGateway
   }
 
   answer(envelope: Envelope): void {
