@@ -3,7 +3,7 @@
 // (cluster.ts), one that was attached has little (attached.ts).
 
 import { randomBytes } from 'node:crypto'
-import { nextGateway } from '../actors/gateway/state.js'
+import { GatewaysInTurn } from '../actors/gateway/in-turn.js'
 import { seededRandom } from '../base/random.js'
 import type { NodeId } from '../base/units.js'
 import { singleAddress } from '../protocol/address.js'
@@ -49,7 +49,7 @@ export class ClientEnd {
   readonly status: StatusTable
   private readonly loop: Loop
   private readonly options: ClientEndOptions
-  private lastGateway: NodeId = 0
+  private readonly gateways = new GatewaysInTurn()
 
   constructor(options: ClientEndOptions) {
     const { shared, thread, generation, messageBytesMax, ring } = options
@@ -59,6 +59,7 @@ export class ClientEnd {
     const requests = new Requests(thread, {
       deliver: (envelope) => this.deliver(envelope),
       gateway: () => this.gateway(),
+      ended: (gateway, isInTime) => this.gateways.ended(this.host.gateway, gateway, isInTime, now()),
     })
     this.host = new Host(this.ports(requests), { supervisor: options.isSupervisor })
     this.core = {
@@ -135,10 +136,7 @@ export class ClientEnd {
     const { routing, thread } = this.options
     if (routing === 'client') return thread
     const isAlive = (node: NodeId) => this.status.isAlive(node, this.status.generation(node))
-    const node = nextGateway(this.host.gateway, this.lastGateway, isAlive)
-    if (node === undefined) return thread
-    this.lastGateway = node
-    return node
+    return this.gateways.next(this.host.gateway, now(), isAlive) ?? thread
   }
 
   /** Lets what is in flight come to its end, for a bounded time, and refuses what comes later. */

@@ -2,7 +2,8 @@
 // (server-driven), and keeps the answers. The tests' hand in the world.
 
 import { crc32 } from 'node:zlib'
-import { isUp, nextGateway } from '../actors/gateway/state.js'
+import { GatewaysInTurn } from '../actors/gateway/in-turn.js'
+import { isUp } from '../actors/gateway/state.js'
 import type { Key, Millis, NodeId, RequestId } from '../base/units.js'
 import { singleAddress, supervisorThread } from '../protocol/address.js'
 import type { ClientMessage, Envelope, GatewayMessage } from '../protocol/envelope.js'
@@ -15,6 +16,8 @@ import type { Conflicts, Context, StoredObject } from '../versions/object.js'
 export interface SimRequest {
   readonly id: RequestId
   readonly message: GatewayMessage
+  /** Whose gateway leads it. */
+  readonly via: NodeId
   answer: ClientMessage | undefined
   answeredAt: Millis | undefined
   /** When an answer is due at the latest. */
@@ -60,7 +63,7 @@ export class SimClient {
   /** Of its thread: it notes who was asked and has not answered. */
   private host: Host | undefined
   private wake: () => void = () => {}
-  private lastGateway: NodeId = 0
+  private readonly gateways = new GatewaysInTurn()
 
   constructor(ring: Ring, deliver: (envelope: Envelope) => void, now: () => Millis) {
     this.ring = ring
@@ -151,6 +154,7 @@ export class SimClient {
     const request: SimRequest = {
       id: ++this.last,
       message,
+      via,
       answer: undefined,
       answeredAt: undefined,
       deadline,
@@ -172,16 +176,26 @@ export class SimClient {
 
   private nextGateway(): NodeId {
     const gateway = this.host?.gateway
-    const node = gateway && nextGateway(gateway, this.lastGateway, (each) => isUp(gateway, each))
-    this.lastGateway = node ?? supervisorThread
-    return this.lastGateway
+    if (gateway === undefined) return supervisorThread
+    return this.gateways.next(gateway, this.now(), (each) => isUp(gateway, each)) ?? supervisorThread
+  }
+
+  /** Nobody waits for it any longer. */
+  giveUp(request: SimRequest): void {
+    if (this.open.delete(request.id)) this.ended(request, false)
+  }
+
+  private ended({ via }: SimRequest, isInTime: boolean): void {
+    if (this.host !== undefined) this.gateways.ended(this.host.gateway, via, isInTime, this.now())
   }
 
   answer(envelope: Envelope): void {
     const request = this.open.get(envelope.request)
     if (request === undefined) return
     this.open.delete(envelope.request)
-    request.answer = envelope.message as ClientMessage
+    const message = envelope.message as ClientMessage
+    this.ended(request, !('code' in message && message.code === 'deadline'))
+    request.answer = message
     request.answeredAt = this.now()
     request.heard?.(request.answer)
   }

@@ -13,6 +13,7 @@ const inTurn = { via: 'turn', w: 2, conflicts: 'last-write-wins' } as const
 function ask(world: World, key: string, value: string, timeoutMs = 5_000): void {
   const request = world.client.put(key, value, { ...inTurn, timeoutMs })
   world.runUntil(() => request.answer !== undefined || world.now() > request.deadline + 200, 10_000)
+  world.client.giveUp(request)
 }
 
 /** How long each of so many puts takes, one after the other. */
@@ -64,6 +65,22 @@ describe.each([3, 5])('one of %i nodes is isolated', (nodes) => {
     world.pass(3_000)
     expect(ledBy(world, () => durations(world, 'after', 30))).toContain(2)
   })
+})
+
+it('a node that the client reaches, and no other node does, is passed over ever longer', () => {
+  const world = startWorld({ seed: 5, nodes: 3 })
+  for (const other of [1, 3]) separate(world, other, 2)
+  const isSlow = (ms: number) => ms > 1_000
+  expect(durations(world, 'at first', 100).filter(isSlow).length).toBe(2)
+  let slow = 0
+  for (let second = 0; second < 600; second++) {
+    slow += durations(world, `${second}`, 5).filter(isSlow).length
+    world.pass(1_000)
+  }
+  expect(slow).toBeLessThan(15)
+  world.network.healAll()
+  world.pass(60_000)
+  expect(ledBy(world, () => durations(world, 'after', 15))).toContain(2)
 })
 
 it('a node that dies is passed over, and its next life is not', () => {

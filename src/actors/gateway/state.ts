@@ -109,28 +109,6 @@ export function isBrisk(state: GatewayState, node: NodeId): boolean {
   return state.nodes[node]?.state === 'up'
 }
 
-/**
- * Server-driven: whose gateway leads the next request, in turn after `last`. One that is slow or suspected has its turn
- * only when no other lives: a request that it does not answer waits until its deadline. It is probed meanwhile, by the
- * host, and has its turn again as soon as it is heard.
- */
-export function nextGateway(
-  state: GatewayState,
-  last: NodeId,
-  isAlive: (node: NodeId) => boolean,
-): NodeId | undefined {
-  const nodes = state.ring?.nodes ?? []
-  const at = nodes.indexOf(last)
-  let spare: NodeId | undefined
-  for (let i = 1; i <= nodes.length; i++) {
-    const node = nodes[(at + i) % nodes.length] as NodeId
-    if (!isAlive(node)) continue
-    if (isBrisk(state, node)) return node
-    spare ??= node
-  }
-  return spare
-}
-
 export function generationOf(state: GatewayState, node: NodeId): number {
   return state.nodes[node]?.generation ?? 0
 }
