@@ -12,6 +12,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { native } from './native.mjs'
 import { served } from './redis.mjs'
 import { staged } from './stages.mjs'
 import { blocked, heap, terminated, uncaught } from './threads.mjs'
@@ -292,7 +293,8 @@ export const rounds = {
   'kill-9-memory': (cycles = 20) =>
     killed('kill -9, dw 0 (may lose)', cycles, { bucket: { ...defaults.bucket, dw: 0 } }, false),
   terminate: (cycles = 1_000) => terminated(cycles),
-  stages: (cycles = 20) => staged(cycles),
+  native: (cycles = 2_000) => native(cycles),
+  stages: (cycles = 20, only = '') => staged(cycles, only),
   uncaught: (cycles = 200) => uncaught(cycles),
   heap: (cycles = 10) => heap(cycles),
   blocked: (cycles = 30) => blocked(cycles),

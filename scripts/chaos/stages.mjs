@@ -121,10 +121,11 @@ async function endAt({ stage, passes }, { channel, cluster, victims, load }, isB
   return victims.reborn(node, generation)
 }
 
-/** `cycles` deaths at each stage. */
-export async function staged(cycles) {
+/** `cycles` deaths at each stage whose name has `only`. */
+export async function staged(cycles, only) {
+  const all = [...stages, ...births].filter(({ stage }) => stage.includes(only))
   const { Cluster } = await import(pathToFileURL(planted()).href)
-  const tally = new Tally(`threads that end at each of ${stages.length + births.length} stages, w 1, dw 0`)
+  const tally = new Tally(`threads that end at each of ${all.length} stages, w 1, dw 0`)
   const cluster = await Cluster.open({
     nodes: 16,
     partitions: 64,
@@ -138,7 +139,6 @@ export async function staged(cycles) {
   const hands = { channel, cluster, load, victims: new Victims(cluster, random) }
   const lanes = 4
   // One death each is the short form: all of them beside each other, and one look at the end.
-  const all = [...stages, ...births]
   for (const group of cycles === 1 ? [all] : all.map((each) => [each])) {
     const queue = group.flatMap((each) => Array.from({ length: cycles }, () => each))
     const lane = async () => {

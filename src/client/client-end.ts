@@ -3,6 +3,7 @@
 // (cluster.ts), one that was attached has little (attached.ts).
 
 import { randomBytes } from 'node:crypto'
+import { GatewaysInTurn } from '../actors/gateway/in-turn.js'
 import { seededRandom } from '../base/random.js'
 import type { NodeId } from '../base/units.js'
 import { singleAddress } from '../protocol/address.js'
@@ -48,7 +49,7 @@ export class ClientEnd {
   readonly status: StatusTable
   private readonly loop: Loop
   private readonly options: ClientEndOptions
-  private lastGateway = 0
+  private readonly gateways = new GatewaysInTurn()
 
   constructor(options: ClientEndOptions) {
     const { shared, thread, generation, messageBytesMax, ring } = options
@@ -58,6 +59,7 @@ export class ClientEnd {
     const requests = new Requests(thread, {
       deliver: (envelope) => this.deliver(envelope),
       gateway: () => this.gateway(),
+      ended: (gateway, isInTime) => this.gateways.ended(this.host.gateway, gateway, isInTime, now()),
     })
     this.host = new Host(this.ports(requests), { supervisor: options.isSupervisor })
     this.core = {
@@ -129,17 +131,12 @@ export class ClientEnd {
     this.loop.wakeNow()
   }
 
-  /** Client-driven: the gateway of this thread. Server-driven: the next node that is up, in turn. */
+  /** Client-driven: the gateway of this thread. Server-driven: that of the next node which answers, in turn. */
   private gateway(): NodeId {
     const { routing, thread } = this.options
     if (routing === 'client') return thread
-    const nodes = this.host.gateway.ring?.nodes ?? []
-    for (let i = 0; i < nodes.length; i++) {
-      this.lastGateway = (this.lastGateway + 1) % nodes.length
-      const node = nodes[this.lastGateway] as NodeId
-      if (this.status.isAlive(node, this.status.generation(node))) return node
-    }
-    return thread
+    const isAlive = (node: NodeId) => this.status.isAlive(node, this.status.generation(node))
+    return this.gateways.next(this.host.gateway, now(), isAlive) ?? thread
   }
 
   /** Lets what is in flight come to its end, for a bounded time, and refuses what comes later. */

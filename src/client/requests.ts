@@ -40,6 +40,8 @@ export interface RequestPath {
   readonly deliver: (envelope: Envelope) => void
   /** Thread of the gateway that leads the next request. */
   readonly gateway: () => NodeId
+  /** A request that the gateway of another thread led has ended: with an answer, or with its deadline. */
+  readonly ended: (gateway: NodeId, isInTime: boolean) => void
 }
 
 /** The gateway answers at the deadline; this much later the wait ends even if it was lost. */
@@ -135,6 +137,8 @@ export class Requests {
     const open = this.take(envelope.request)
     if (open === undefined) return
     const message = envelope.message as ClientMessage
+    if (open.gateway !== this.self.node)
+      this.path.ended(open.gateway, !('code' in message && message.code === 'deadline'))
     switch (message.type) {
       case 'put-failed':
       case 'get-failed':
@@ -229,6 +233,7 @@ export class Requests {
     for (const [request, open] of this.open) {
       if (at < open.deadline + graceMs) continue
       this.take(request)
+      if (open.gateway !== this.self.node) this.path.ended(open.gateway, false)
       open.reject(error('deadline', 'no answer by the deadline'))
     }
   }

@@ -2,17 +2,22 @@
 // (server-driven), and keeps the answers. The tests' hand in the world.
 
 import { crc32 } from 'node:zlib'
+import { GatewaysInTurn } from '../actors/gateway/in-turn.js'
+import { isUp } from '../actors/gateway/state.js'
 import type { Key, Millis, NodeId, RequestId } from '../base/units.js'
 import { singleAddress, supervisorThread } from '../protocol/address.js'
 import type { ClientMessage, Envelope, GatewayMessage } from '../protocol/envelope.js'
 import type { Scan } from '../protocol/walk.js'
 import type { Put } from '../protocol/write.js'
 import { hashOf, type Ring } from '../ring/ring.js'
+import type { Host } from '../runtime/host.js'
 import type { Conflicts, Context, StoredObject } from '../versions/object.js'
 
 export interface SimRequest {
   readonly id: RequestId
   readonly message: GatewayMessage
+  /** Whose gateway leads it. */
+  readonly via: NodeId
   answer: ClientMessage | undefined
   answeredAt: Millis | undefined
   /** When an answer is due at the latest. */
@@ -36,8 +41,8 @@ export interface SimWrite {
   readonly expires?: Millis
   readonly coordinator?: NodeId
   readonly timeoutMs?: Millis
-  /** Node whose gateway leads the request; left out: the client's own. */
-  readonly via?: NodeId
+  /** Node whose gateway leads the request, or that of each in turn; left out: the client's own. */
+  readonly via?: NodeId | 'turn'
 }
 
 export interface SimRead {
@@ -46,7 +51,7 @@ export interface SimRead {
   readonly r?: number
   readonly pr?: number
   readonly timeoutMs?: Millis
-  readonly via?: NodeId
+  readonly via?: NodeId | 'turn'
 }
 
 export class SimClient {
@@ -55,13 +60,26 @@ export class SimClient {
   private readonly now: () => Millis
   private readonly open = new Map<RequestId, SimRequest>()
   private last: RequestId = 0
-  /** Sends to a gateway on a node: set by the world. */
-  sendTo: ((envelope: Envelope) => void) | undefined
+  /** Of its thread: it notes who was asked and has not answered. */
+  private host: Host | undefined
+  private wake: () => void = () => {}
+  private readonly gateways = new GatewaysInTurn()
 
   constructor(ring: Ring, deliver: (envelope: Envelope) => void, now: () => Millis) {
     this.ring = ring
     this.deliver = deliver
     this.now = now
+  }
+
+  join(host: Host, wake: () => void): void {
+    this.host = host
+    this.wake = wake
+  }
+
+  /** To an actor on a node. */
+  sendTo(envelope: Envelope): void {
+    this.host?.send(envelope)
+    this.wake()
   }
 
   get unanswered(): number {
@@ -129,12 +147,14 @@ export class SimClient {
   private send(
     message: GatewayMessage,
     timeoutMs: Millis = 5_000,
-    via: NodeId = supervisorThread,
+    wanted: NodeId | 'turn' = supervisorThread,
   ): SimRequest {
+    const via = wanted === 'turn' ? this.nextGateway() : wanted
     const deadline = this.now() + timeoutMs
     const request: SimRequest = {
       id: ++this.last,
       message,
+      via,
       answer: undefined,
       answeredAt: undefined,
       deadline,
@@ -150,15 +170,32 @@ export class SimClient {
       message,
     }
     if (via === supervisorThread) this.deliver(envelope)
-    else this.sendTo?.(envelope)
+    else this.sendTo(envelope)
     return request
+  }
+
+  private nextGateway(): NodeId {
+    const gateway = this.host?.gateway
+    if (gateway === undefined) return supervisorThread
+    return this.gateways.next(gateway, this.now(), (each) => isUp(gateway, each)) ?? supervisorThread
+  }
+
+  /** Nobody waits for it any longer. */
+  giveUp(request: SimRequest): void {
+    if (this.open.delete(request.id)) this.ended(request, false)
+  }
+
+  private ended({ via }: SimRequest, isInTime: boolean): void {
+    if (this.host !== undefined) this.gateways.ended(this.host.gateway, via, isInTime, this.now())
   }
 
   answer(envelope: Envelope): void {
     const request = this.open.get(envelope.request)
     if (request === undefined) return
     this.open.delete(envelope.request)
-    request.answer = envelope.message as ClientMessage
+    const message = envelope.message as ClientMessage
+    this.ended(request, !('code' in message && message.code === 'deadline'))
+    request.answer = message
     request.answeredAt = this.now()
     request.heard?.(request.answer)
   }

@@ -270,7 +270,7 @@ export class Nemesis {
     const to = singleAddress('courier', node)
     const from = singleAddress('machine', supervisorThread)
     const message = { type: 'pause-hints', owner, paused } as const
-    this.world.client.sendTo?.({ to, from, request: 0, deadline: 0, message })
+    this.world.client.sendTo({ to, from, request: 0, deadline: 0, message })
   }
 
   /** Ends everything that is still going on, and begins every node that is down. */

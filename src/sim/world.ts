@@ -102,9 +102,9 @@ export class World implements SimNodeWorld {
       (envelope) => this.deliverHere(envelope),
       () => this.timeline.now,
     )
-    this.client.sendTo = (envelope) => void this.postFrom(supervisorThread, 1, envelope)
     this.members = new SimMembership(this, nodes)
     this.host = new Host(this.ports(), { supervisor: true })
+    this.client.join(this.host, () => this.threads.wake(supervisorThread))
     this.shared = this.sharedReads()
     this.tellRing()
     for (const node of nodes) this.nodes.set(node, new SimNode(this, node))
@@ -250,6 +250,7 @@ export class World implements SimNodeWorld {
     this.jammed.clear()
     this.client.forget()
     this.host = new Host(this.ports(), { supervisor: true })
+    this.client.join(this.host, () => this.threads.wake(supervisorThread))
     this.shared = this.sharedReads()
     this.tellRing()
     this.threads.wake(supervisorThread)

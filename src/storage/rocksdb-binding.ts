@@ -2,6 +2,7 @@
 // under the name `rocksdb`; docs/decisions/dependencies.md says why that one.
 
 import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
 
 export interface WriteBatch {
   tryPut(key: Uint8Array, value: Uint8Array): void
@@ -72,4 +73,25 @@ interface Binding {
   }
 }
 
-export const RocksDB = createRequire(import.meta.url)('rocksdb') as Binding
+const load = createRequire(import.meta.url)
+
+export const RocksDB = load('rocksdb') as Binding
+
+/**
+ * From now on every call of native code in this thread is made between these two. The package calls it through one
+ * object, which is not among what it exports.
+ */
+export function guardNativeCalls(enter: () => void, leave: () => void): void {
+  const native = load(join(dirname(load.resolve('rocksdb')), 'binding.js')) as Record<string, unknown>
+  for (const [name, call] of Object.entries(native)) {
+    if (typeof call !== 'function') continue
+    native[name] = (...args: unknown[]) => {
+      enter()
+      try {
+        return call(...args)
+      } finally {
+        leave()
+      }
+    }
+  }
+}

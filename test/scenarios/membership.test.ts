@@ -32,7 +32,7 @@ function wish(world: World, node: NodeId, ...changes: Change[]): { answer: Messa
     if (envelope.request === request) asked.answer = envelope.message
     else forward.call(client, envelope)
   }
-  client.sendTo?.({
+  client.sendTo({
     to: singleAddress('gossip', node),
     from: singleAddress('client', supervisorThread),
     request,

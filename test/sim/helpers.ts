@@ -98,7 +98,7 @@ export function askVnode(world: World, node: NodeId, key: string, message: Messa
     if (envelope.request === request) answer = envelope.message
     else forward.call(client, envelope)
   }
-  client.sendTo?.({
+  client.sendTo({
     to: vnodeAddress(node, partitionOfKey(world, key)),
     from: singleAddress('client', supervisorThread),
     request,

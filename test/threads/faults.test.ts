@@ -96,6 +96,32 @@ describe.each(['in a directory', 'in memory only'])('%s', (where) => {
   })
 })
 
+test('a node that nobody can reach costs those few requests that it should have led, and then none', async () => {
+  const cluster = await openCluster({ routing: 'server' })
+  const bucket = cluster.bucket<number>('b', { conflicts: 'last-write-wins' })
+  cluster.faults.isolate(2)
+  const slow: number[] = []
+  for (let i = 0; i < 90; i++) {
+    const begun = performance.now()
+    // What became of one that was not answered nobody knows, and nobody sends it again.
+    const end = await bucket.put(`k${i}`, i, { timeout: 2_000 }).then(
+      () => 'stored',
+      ({ outcome }) => outcome,
+    )
+    if (end !== 'stored') expect(end).toBe('indeterminate')
+    if (performance.now() - begun > 1_900) slow.push(i)
+  }
+  // The client finds it out once, and so does each gateway that takes it for a coordinator.
+  expect(slow.length).toBeGreaterThan(0)
+  expect(slow.length).toBeLessThanOrEqual(3)
+  expect(Math.max(...slow)).toBeLessThan(30)
+  cluster.faults.heal()
+  await until('it is heard again', () => {
+    return cluster['host'].seen().every((view: { state: string }) => view.state === 'up')
+  })
+  await fill(cluster, 0, { w: 3 })
+})
+
 test('a node that is stalled is slow and comes back', async () => {
   const cluster = await openCluster({ nodes: 4 })
   await cluster.faults.stall(2, 1_000)

@@ -17,6 +17,7 @@ import { ServingTable } from '../serving-table.js'
 import { StatusTable } from '../status-table.js'
 import { now } from './clock.js'
 import { type BeginReport, type OpenReport, type RemoteControl, wrapControl } from './control.js'
+import { createNativeGate, NativeGate } from './native-gate.js'
 import type { NodeTask } from './node-thread.js'
 import { heartbeatMs, slowMs } from './reporting.js'
 import { addNode, type SharedState, type Wire, wireBetween } from './shared.js'
@@ -67,8 +68,19 @@ interface Life {
   /** Resolves when the thread is gone, and with it its hold on the store. */
   readonly gone: Promise<void>
   readonly worker: Worker | undefined
+  readonly gate: NativeGate
   begun: boolean
   ending: boolean
+}
+
+/** Resolves when the thread may be ended: it is in no native call, or it is gone. */
+function mayEnd({ gate, gone }: Life): Promise<void> {
+  return Promise.race([gate.shut(), gone])
+}
+
+async function endThread(life: Life): Promise<void> {
+  await mayEnd(life)
+  await life.pool.destroy()
 }
 
 export class Machine {
@@ -162,9 +174,12 @@ export class Machine {
       else worker.once('exit', () => resolve())
     })
     const control = wrapControl(port1)
-    const life: Life = { generation, pool, control, gone, worker, begun: false, ending: false }
+    const word = createNativeGate()
+    const gate = new NativeGate(word)
+    gate.watch()
+    const life: Life = { generation, pool, control, gone, worker, gate, begun: false, ending: false }
     this.lives.set(node, life)
-    const done = pool.run(this.task(node, generation, port2, isWiped), { transferList: [port2] })
+    const done = pool.run(this.task(node, generation, port2, word, isWiped), { transferList: [port2] })
     done.then(
       () => this.ended(node, life, undefined),
       (error: Error) => this.ended(node, life, error),
@@ -172,7 +187,13 @@ export class Machine {
     return life
   }
 
-  private task(node: NodeId, generation: number, port: NodeTask['port'], isWiped: boolean): NodeTask {
+  private task(
+    node: NodeId,
+    generation: number,
+    port: NodeTask['port'],
+    gate: SharedArrayBuffer,
+    isWiped: boolean,
+  ): NodeTask {
     const { options } = this
     const wasComplete = this.wasComplete.get(node)
     return {
@@ -183,6 +204,7 @@ export class Machine {
       ring: ringToJson(options.ring()),
       copies: options.copies(),
       dir: options.nodeDirectory?.(node),
+      gate,
       newborn:
         (options.newborn || this.joined.has(node)) &&
         wasComplete === undefined &&
@@ -204,7 +226,7 @@ export class Machine {
     life.ending = true
     this.fence(node, life)
     life.control.end(new RingspunError('node-failed', `node ${node} has ended`, { node }, error))
-    await life.pool.destroy()
+    await endThread(life)
     await life.gone
     this.slow.delete(node)
     this.events.exited(node, life.generation, error)
@@ -222,7 +244,7 @@ export class Machine {
     const life = this.lives.get(node)
     if (life === undefined || life.ending) return
     this.fence(node, life)
-    void life.worker?.terminate()
+    void mayEnd(life).then(() => life.worker?.terminate())
   }
 
   /** Ends the node and empties its directory and its memory: the next life begins with nothing and asks the others. */
@@ -274,7 +296,7 @@ export class Machine {
       if (life.begun) await life.control.call((control) => control.drain(), drainMsMax).catch(() => {})
       this.fence(node, life)
       life.control.end(new RingspunError('closed', `node ${node} has left the cluster`))
-      await life.pool.destroy()
+      await endThread(life)
       await life.gone
     }
     this.wasComplete.delete(node)
@@ -318,7 +340,7 @@ export class Machine {
         life.ending = true
         this.status.fence(node, life.generation)
         life.control.end(new RingspunError('closed', 'the cluster is closed'))
-        await life.pool.destroy()
+        await endThread(life)
         await life.gone
       }),
     )
@@ -334,7 +356,7 @@ export class Machine {
       life.ending = true
       life.control.end(new RingspunError('closed', 'the cluster is closed'))
     }
-    await Promise.all([...this.lives.values()].map((life) => life.pool.destroy()))
+    await Promise.all([...this.lives.values()].map(endThread))
   }
 
   /** Says aloud that writes for a node that is away were not kept: until replicas are compared they are one copy short. */

@@ -20,6 +20,7 @@ import { createMemoryStore } from '../../storage/memory-store.js'
 import type { Meta } from '../../storage/meta.js'
 import { ObjectBuffer } from '../../storage/object-buffer.js'
 import { assess, type Verdict } from '../../storage/recovery.js'
+import { guardNativeCalls } from '../../storage/rocksdb-binding.js'
 import type { Store } from '../../storage/store.js'
 import { isVolatile } from '../../versions/mode.js'
 import { decodeObject, looksWhole } from '../../versions/object-codec.js'
@@ -31,6 +32,7 @@ import { restoreTrees, type TreeSources } from '../trees-restore.js'
 import { now, wall } from './clock.js'
 import { type BeginReport, exposeControl, type NodeControl, type OpenReport } from './control.js'
 import { Loop } from './loop.js'
+import { NativeGate } from './native-gate.js'
 import { beginAnew, closeStore, commitMeta, openStore, readHistory, readMeta } from './node-store.js'
 import { beginReporting } from './reporting.js'
 import type { SharedState, Wire } from './shared.js'
@@ -46,6 +48,8 @@ export interface NodeTask {
   readonly copies: number
   /** Directory of the node; undefined keeps everything in memory. */
   readonly dir: string | undefined
+  /** What this thread passes through on its way into native code. */
+  readonly gate: SharedArrayBuffer
   readonly newborn: boolean
   /** Set when an earlier life of this process left its memory; whether it had been complete. */
   readonly predecessor: { readonly wasComplete: boolean } | undefined
@@ -59,6 +63,8 @@ export interface NodeTask {
 /** The Piscina task: resolves when the node has been drained, rejects when it failed. */
 export function live(task: NodeTask): Promise<void> {
   return new Promise((resolve, reject) => {
+    const gate = new NativeGate(task.gate)
+    guardNativeCalls(gate.enter, gate.leave)
     const node = new NodeThread(task, resolve, reject)
     exposeControl(node.control, task.port)
     task.port.start()
