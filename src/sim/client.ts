@@ -39,6 +39,8 @@ export interface SimWrite {
   readonly change?: Put['change']
   readonly condition?: Put['condition']
   readonly expires?: Millis
+  readonly keepExpiry?: boolean
+  readonly returnPrevious?: boolean
   readonly coordinator?: NodeId
   readonly timeoutMs?: Millis
   /** Node whose gateway leads the request, or that of each in turn; left out: the client's own. */
@@ -103,9 +105,9 @@ export class SimClient {
       context: options.context,
       coordinator: options.coordinator ?? 0,
       expires: options.expires ?? 0,
-      keepExpiry: false,
+      keepExpiry: options.keepExpiry ?? false,
       condition: options.condition ?? 'none',
-      returnPrevious: false,
+      returnPrevious: options.returnPrevious ?? false,
       conflicts,
       n: options.n ?? this.ring.copies,
       w: options.w ?? 2,
