@@ -87,6 +87,22 @@ export const moreBugs: readonly PlantedBug[] = [
     focus: { kinds: ['ring', 'tail', 'clog'], copies: 1 },
   },
   {
+    name: 'who has given answers for itself all the same',
+    file: 'actors/vnode/give.js',
+    from: 'return gift !== undefined && isUp(state, gift.receiver) ? gift.receiver : undefined;',
+    to: 'return undefined;',
+    found: lost,
+    focus: { kinds: ['ring'], copies: 1 },
+  },
+  {
+    name: 'who drops out passes on only what is for the fewest',
+    file: 'ring/preference.js',
+    from: 'transfer.until = place + 1;',
+    to: 'void transfer;',
+    found: lost,
+    focus: { kinds: ['ring'], copies: 3 },
+  },
+  {
     name: 'a receiver is done before anything has come',
     file: 'actors/vnode/receive.js',
     from: 'function fetchAll(state, receiving, turn) {',
