@@ -112,6 +112,8 @@ export interface HostPorts {
   readonly news?: (message: NodesChanged | RingChanged) => void
   /** Where a node says what may be read of it without asking; left out where nobody reads so. */
   readonly serving?: ServingNotes
+  /** False where memory is not to be filled from the store: in stories of what is read from disks. */
+  readonly warms?: boolean
   /** Set when membership is told from node to node; left out where the nodes are given once for all. */
   readonly gossip?: GossipOptions
   /** Set in the simulated world alone: makes branches likely that are rare. */

@@ -9,6 +9,7 @@
 import type { Key, Millis } from '../base/units.js'
 import { keyOfRow } from '../storage/layout.js'
 import type { Row, RowKey } from '../storage/store.js'
+import { looksWhole } from '../versions/object-codec.js'
 import type { Journal } from './journal.js'
 import type { HostPorts, HostStorage } from './ports.js'
 
@@ -44,7 +45,7 @@ export class Warming {
     this.hashOf = hashOf
     this.due = ports.now() + pauseMs
     this.evictions = storage.memory.evictions
-    this.isOver = storage.memory.complete
+    this.isOver = storage.memory.complete || ports.warms === false
   }
 
   nextDue(): Millis | undefined {
@@ -87,7 +88,8 @@ export class Warming {
       }
       const key = keyOfRow(row)
       const hash = this.hashOf(key)
-      if (!memory.has(key, hash)) memory.put(key, hash, value, 'clean')
+      // What is damaged is found, and mended, when it is asked for.
+      if (!memory.has(key, hash) && looksWhole(value, hash)) memory.put(key, hash, value, 'clean')
       largest = Math.max(largest, value.length)
     }
     const last = rows.at(-1)

@@ -51,6 +51,7 @@ export interface SimNodeWorld {
   readonly copies: number
   readonly memoryBytes: number
   readonly serving: ServingTable
+  readonly warms: boolean
   readonly members: Pick<SimMembership, 'gossip'>
   readonly gossipEveryMs: Millis
   /** Pause between two comparisons of replicas; 0: only when asked. */
@@ -210,6 +211,7 @@ export class SimNode {
         if (current()) world.died(this, error.message)
       },
       heard: () => {},
+      warms: world.warms,
       serving: new ServingNotes(world.serving, this.node, this.generation),
       mendEveryMs: world.mendEveryMs,
       ...(world.gossipEveryMs > 0 && world.members.gossip(this.node, this.history)),

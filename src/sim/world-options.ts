@@ -21,6 +21,8 @@ export interface WorldOptions {
   /** A planted bug: nodes keep their incarnation over restarts. */
   readonly sameIncarnation?: boolean
   /** Lets a test put a faulty store before a node's disk. */
+  /** False: memory is not filled from the disks after a restart. */
+  readonly warms?: boolean
   readonly wrapStore?: (node: NodeId, store: Store) => Store
   /** What the transcript keeps: readable lines, or a digest alone, which costs far less. */
   readonly transcript?: 'lines' | 'digest'

@@ -42,6 +42,7 @@ export class World implements SimNodeWorld {
   readonly gossipEveryMs: Millis
   readonly transcript: Transcript
   readonly rarely: ((branch: RareBranch) => boolean) | undefined
+  readonly warms: boolean
   readonly network: Network
   readonly nodes = new Map<NodeId, SimNode>()
   readonly client: SimClient
@@ -75,6 +76,7 @@ export class World implements SimNodeWorld {
     this.rarely = options.rarely
     this.transcript = new Transcript(options.transcript ?? 'lines')
     this.threads = new Threads(this.timeline, (thread) => this.hostOf(thread))
+    this.warms = options.warms ?? true
     this.wrap = options.wrapStore ?? ((_node, store) => store)
     const nodes = Array.from({ length: options.nodes }, (_, index) => index + 1)
     this.ring = createRing({

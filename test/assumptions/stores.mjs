@@ -78,7 +78,10 @@ const survival = [
       inDirectory(async (dir) => {
         const words = sharedWords()
         const source = `
-          import(workerData.url).then(({ openRocksStore }) => openRocksStore(workerData.dir, {}, (error, store) => {
+          Promise.all([import(workerData.url), import(workerData.gates), import(workerData.binding)]).then(([{ openRocksStore }, { NativeGate }, { guardNativeCalls }]) => {
+          const gate = new NativeGate(workerData.gate)
+          guardNativeCalls(gate.enter, gate.leave)
+          openRocksStore(workerData.dir, {}, (error, store) => {
             if (error) throw error
             const next = (number) => {
               const writes = []
@@ -93,14 +96,27 @@ const survival = [
               })
             }
             next(1)
-          }))`
+          })})`
+        const gates = url('runtime/threads/native-gate.js')
+        const binding = url('storage/rocksdb-binding.js')
+        const { createNativeGate, NativeGate } = await load('runtime/threads/native-gate.js')
         let before = 0
         for (let life = 1; life <= 3; life++) {
           const home = `${dir}-${life}`
-          const data = { url: url('storage/rocksdb-store.js'), dir: home, words: words.buffer }
+          const gate = createNativeGate()
+          const data = {
+            url: url('storage/rocksdb-store.js'),
+            dir: home,
+            words: words.buffer,
+            gates,
+            binding,
+            gate,
+          }
           Atomics.store(words, 0, 0)
           const worker = thread(source, data)
           awaitWord(words, 0, 50 * life)
+          // As nodes are ended: in the midst of filling a batch it would be committed half filled (docs/decisions/chaos.md).
+          await new NativeGate(gate).shut()
           await worker.terminate()
           const answered = Atomics.load(words, 0)
           const { count, store } = await wholeBatches(load, home)

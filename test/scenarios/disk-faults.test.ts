@@ -129,7 +129,7 @@ describe('a row that comes back damaged', () => {
 
   /** A world whose nodes have nothing in memory: every first read of a key goes to the disk. */
   function cold(seed: number, faults: Faults) {
-    const world = startWorld({ seed, nodes: 3, wrapStore: faulty(faults) })
+    const world = startWorld({ seed, nodes: 3, warms: false, wrapStore: faulty(faults) })
     for (const key of keys) mustPut(world, key, `value of ${key}`, { w: 3, dw: 3 })
     // Long enough that catching up does not ask for them again.
     world.pass(200_000)

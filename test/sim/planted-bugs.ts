@@ -186,15 +186,15 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'a stand-in counts as a copy at home',
     file: 'actors/vnode/lead.js',
-    from: 'const atHome = pending.asked[index] === state.preference[place];',
+    from: 'const atHome = pending.asked[index] === pending.list[place];',
     to: 'const atHome = true;',
     found: lost,
   },
   {
     name: 'a put is refused after it was written',
     file: 'actors/vnode/put.js',
-    from: '    lead(state, envelope, message, { local, object, dot }, turn);',
-    to: "    lead(state, envelope, message, { local, object, dot }, turn);\n    if (turn.random() < 0.02) refuse(envelope, 'overloaded', {}, turn);",
+    from: '    lead(state, envelope, message, { local, object, dot, list }, turn);',
+    to: "    lead(state, envelope, message, { local, object, dot, list }, turn);\n    if (turn.random() < 0.02) refuse(envelope, 'overloaded', {}, turn);",
     found: ['a refused write is seen', 'a value stands twice', 'a value that was replaced is back', ...lost],
   },
   {
