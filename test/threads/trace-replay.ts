@@ -95,6 +95,7 @@ export class Replay implements SimNodeWorld {
   readonly ring: Ring
   readonly copies: number
   readonly memoryBytes: number
+  readonly warms = true
   readonly serving: ServingTable
   readonly mendEveryMs: number
   readonly reapAfterMs: number
