@@ -90,8 +90,8 @@ export interface Turn {
   ): void
   /** Forgets the object, in memory at once and in the store with the next batch. `known`: what it is, when `reads` did not name its key. */
   delete(partition: Partition, key: Key, hash: number, known?: Uint8Array): void
-  /** Writes the stored object through, unchanged: for a copy that is there but must become durable. */
-  persist(partition: Partition, key: Key, hash: number, level: Level): void
+  /** What was stored before this becomes durable soon: for a copy that is there already. */
+  persist(level: Level): void
   /** True when the node holds so much unflushed that new work must be refused. */
   readonly overloaded: boolean
   /** The largest encoded object that may be written. */

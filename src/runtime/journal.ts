@@ -5,32 +5,35 @@
 //
 //     note, gate ... pump --> [ commit batch ] --> high water --> release gates --> pump
 //
-// Dynamo 6.1 flushes its object buffer by a writer thread; here the buffer's unflushed objects ride along in
-// the same batches, so that two versions of a key are never under way at once.
+// A batch logs what was written since the last one (redo.ts). Rows are written by flushes: Dynamo 6.1 flushes its
+// object buffer by a writer thread; here some unflushed objects ride along in each batch while a flush is going on, so
+// that two versions of a key are never under way at once. When it has ended, what was logged before it began goes.
 
 import { copyBytes } from '../base/bytes.js'
 import { limits } from '../base/limits.js'
 import type { Key, Millis, Partition } from '../base/units.js'
 import type { Envelope } from '../protocol/envelope.js'
 import { isHintKey } from '../protocol/hint.js'
+import type { Level } from '../protocol/write.js'
 import { encodeMeta, metaRow } from '../storage/meta.js'
+import { redoRow } from '../storage/redo-rows.js'
 import { type CommitLevel, objectRow, type RowKey, type Write } from '../storage/store.js'
 import type { Stamp } from '../versions/object.js'
 import { lookMax } from './ahead.js'
+import { Flush } from './flush.js'
 import type { HostPorts, HostStorage } from './ports.js'
+import { RedoLog } from './redo.js'
 
-/** The longest that an unflushed object waits. Longer coalesces more overwrites, and leaves more to repair after kill -9. */
-const flushEveryMs = 2_000
-/** Unflushed bytes that start a flush before its time. */
-const flushBytes = 16 * 1024 * 1024
 /** What is written through but waited for by nobody (dw 0) may gather this long, so that batches are worth their cost. */
 const lingerMs = 5
+/** The longest that what was asked of memory alone waits to be logged, when no batch comes by: lost by kill -9 alone. */
+const logEveryMs = 1_000
 /** Objects that are flushed with one batch: to take more at once would hold up the turns that come after. */
 const flushObjects = 512
 /** The longest that what is in the log waits for an fsync that nobody asked for. */
 const syncEveryMs = 1_000
-/** Objects that end the gathering before its time. */
-const lingerObjects = 1_000
+/** Logged bytes that end the gathering before its time. */
+const lingerBytes = 256 * 1024
 
 interface Gate {
   readonly level: CommitLevel
@@ -57,6 +60,9 @@ export class Journal {
   private readonly partitionOf: (hash: number) => Partition
   /** What the node may still lack, while it catches up. */
   private readonly owing: () => Stamp | undefined
+  private readonly redo = new RedoLog()
+  private readonly flush: Flush
+  /** Objects whose rows are written with the next batch: large ones. */
   private wanted = new Map<Key, number>()
   /** Rows to be deleted with the next batch, and with the one that is under way. */
   private forgotten = new Map<Key, RowKey>()
@@ -66,20 +72,15 @@ export class Journal {
   /** Rows that were to be deleted in this life. */
   forgets = 0
   private level: CommitLevel = 'os'
-  private wantedSince: Millis = 0
+  /** When the next batch begins at the latest, whether or not anybody waits for it. */
+  private batchDue: Millis = Number.POSITIVE_INFINITY
+  /** The shortest that anything since the last batch may wait. */
+  private lingering: Millis = Number.POSITIVE_INFINITY
   private gates: Gate[] = []
   private committing = false
   private sequence: number
-  /** Objects still to be flushed in the flush that is going on. */
-  private flushLeft = 0
-  private flushBegunAt: Millis = 0
-  private flushDue: Millis
-  /** What was received before this is in the store. */
-  flushedTo: Millis
-  /** The same instant by the wall clock, for the meta row. */
-  private flushedToWall: Millis
-  private flushBegunWall: Millis = 0
-  private readonly barriers: { readonly begunAt: Millis; readonly done: () => void }[] = []
+  /** What was received before this (wall clock) is in the store, in rows or logged. */
+  private storedToWall: Millis
   private metaDirty = true
   private readonly hashes = new Uint32Array(lookMax)
   private closing: ((error: Error | undefined) => void) | undefined
@@ -107,10 +108,11 @@ export class Journal {
     this.partitionOf = partitionOf
     this.sequence = storage.sequence
     this.stampFloor = ports.life.stampFloor
-    const now = ports.now()
-    this.flushDue = now + flushEveryMs
-    this.flushedTo = storage.memory.dirtyObjects === 0 ? now : 0
-    this.flushedToWall = storage.memory.dirtyObjects === 0 ? ports.wall() : 0
+    this.flush = new Flush(storage.memory, ports.now())
+    this.storedToWall = storage.memory.dirtyObjects === 0 || storage.logged ? ports.wall() : 0
+    // What came over from a life that died alone may not have been logged by it.
+    if (!storage.logged)
+      storage.memory.eachDirty((key, hash, value) => this.write(key, hash, value, 'memory'))
   }
 
   /** The last batch that is in the store. */
@@ -118,16 +120,27 @@ export class Journal {
     return this.committing ? this.sequence - 1 : this.sequence
   }
 
-  /** The object of this key goes into the next batch, as it is then. */
-  note(key: Key, hash: number, level: CommitLevel): void {
-    if (this.wanted.size === 0 && this.forgotten.size === 0) this.wantedSince = this.ports.now()
-    this.wanted.set(key, hash)
+  /** What the object of this key is now is stored with the next batch; for `memory` that may take a while. */
+  write(key: Key, hash: number, value: Uint8Array, level: Level): void {
+    if (!this.redo.object(key, hash, value)) this.wanted.set(key, hash)
+    this.persist(level)
+  }
+
+  /** What was written so far reaches this level soon. */
+  persist(level: Level): void {
     if (level === 'disk') this.level = 'disk'
+    const linger = level === 'memory' ? logEveryMs : lingerMs
+    // The clock is asked once a batch and kind: until then it cannot be due earlier than it is.
+    if (linger < this.lingering) {
+      this.lingering = linger
+      this.batchDue = Math.min(this.batchDue, this.ports.now() + linger)
+    }
   }
 
   /** The row of this key is deleted with the next batch, unless it is written again: deletions come first. */
   forget(partition: Partition, key: Key): void {
-    if (this.wanted.size === 0 && this.forgotten.size === 0) this.wantedSince = this.ports.now()
+    this.redo.deleted(key)
+    this.persist('os')
     this.wanted.delete(key)
     this.forgets++
     this.storage.memory.forgetting = true
@@ -153,65 +166,53 @@ export class Journal {
     this.gates.push({ level, envelope, otherwise })
   }
 
-  /** Calls back when everything received before `begunAt` is in the store. */
+  /** Calls back when everything received before `begunAt` has its row. */
   barrier(begunAt: Millis, done: () => void): void {
-    if (this.flushedTo >= begunAt) return done()
-    this.barriers.push({ begunAt, done })
-    this.flushDue = 0
+    this.flush.barrier(begunAt, done)
   }
 
   /** When the journal wants to be pumped next although nothing happens, or undefined. */
   nextDue(): Millis | undefined {
     if (this.failed !== undefined || this.committing) return undefined
-    let due = this.storage.memory.dirtyObjects > 0 ? this.flushDue : Number.POSITIVE_INFINITY
-    if (this.wanted.size > 0 || this.forgotten.size > 0) due = Math.min(due, this.wantedSince + lingerMs)
+    let due = Math.min(this.flush.nextDue(), this.batchDue)
     if (this.unsyncedSince > 0) due = Math.min(due, this.unsyncedSince + syncEveryMs)
     return due === Number.POSITIVE_INFINITY ? undefined : due
   }
 
   get idle(): boolean {
-    return !this.committing && this.gates.length === 0 && this.wanted.size === 0 && this.forgotten.size === 0
+    return !this.committing && this.gates.length === 0 && this.redo.bytes === 0
   }
 
   /** Starts a batch when none is under way and there is something to write. */
   pump(): void {
     if (this.committing || this.failed !== undefined || this.finish()) return
     const now = this.ports.now()
-    this.beginFlush(now)
+    if (this.flush.begin(now, this.sequence)) this.flushDone(now)
     const syncDue = this.unsyncedSince > 0 && now >= this.unsyncedSince + syncEveryMs
     if (syncDue) this.level = 'disk'
-    if (syncDue || this.gates.length > 0 || this.flushLeft > 0 || this.lingered(now)) this.commitBatch()
+    if (syncDue || this.gates.length > 0 || this.flush.left > 0 || this.lingered(now)) this.commitBatch()
   }
 
   private lingered(now: Millis): boolean {
-    if (this.wanted.size === 0 && this.forgotten.size === 0) return false
-    return (
-      this.wanted.size >= lingerObjects || now >= this.wantedSince + lingerMs || this.closing !== undefined
-    )
-  }
-
-  private beginFlush(now: Millis): void {
-    const { memory } = this.storage
-    if (this.flushLeft > 0) return
-    if (now < this.flushDue && memory.dirtyBytes < Math.min(flushBytes, memory.capacityBytes / 8)) return
-    this.flushBegunAt = now
-    this.flushBegunWall = this.ports.wall()
-    this.flushLeft = memory.dirtyObjects
-    if (this.flushLeft === 0) this.flushDone(now)
+    if (this.redo.bytes === 0) return false
+    return this.redo.bytes >= lingerBytes || now >= this.batchDue || this.closing !== undefined
   }
 
   private flushDone(now: Millis): void {
-    this.flushedTo = this.flushBegunAt
-    this.flushedToWall = this.flushBegunWall
-    this.flushDue = now + flushEveryMs
+    this.flush.ended(now)
     this.metaDirty = true
-    for (let i = this.barriers.length - 1; i >= 0; i--) {
-      const waiting = this.barriers[i]
-      if (waiting === undefined || waiting.begunAt > this.flushedTo) continue
-      this.barriers.splice(i, 1)
-      waiting.done()
-    }
-    if (this.barriers.length > 0) this.flushDue = 0
+    this.dropLog()
+  }
+
+  /** What was logged before the flush began is in rows now; all of it, when nothing is unflushed. */
+  private dropLog(): void {
+    const { memory, store } = this.storage
+    const isAll = memory.dirtyObjects === 0 && this.redo.bytes === 0
+    const logged = this.flush.superfluous(isAll ? this.sequence : undefined)
+    if (logged === undefined) return
+    store.deleteRange(redoRow(logged.from), redoRow(logged.to + 1), (error) => {
+      if (error !== undefined) this.fail(error, [])
+    })
   }
 
   private commitBatch(): void {
@@ -233,26 +234,30 @@ export class Journal {
       const current = memory.take(key, hash)
       if (current !== undefined) take(key, hash, current.value, current.token)
     }
-    const room = Math.min(this.flushLeft, flushObjects, limits.batchOperationsMax - writes.length)
-    let flushing = 0
-    if (room > 0) {
-      flushing = memory.nextDirty(room, limits.batchBytesMax, take)
-      // Nothing left to hand out: the rest of this flush was overwritten or written through meanwhile.
-      this.flushLeft = flushing === 0 ? 0 : this.flushLeft - flushing
-    }
-    const flushEnds = this.flushBegunAt > this.flushedTo && this.flushLeft === 0
+    const room = Math.min(this.flush.left, flushObjects, limits.batchOperationsMax - writes.length)
+    if (room > 0) this.flush.took(memory.nextDirty(room, limits.batchBytesMax, take))
+    const flushEnds = this.flush.endsHere
     for (const [row, value] of this.named) writes.push({ row, value })
     this.named = new Map()
     const { gates, level } = this
     this.wanted = new Map()
     this.gates = []
     this.level = 'os'
+    this.batchDue = Number.POSITIVE_INFINITY
+    this.lingering = Number.POSITIVE_INFINITY
+    const logged = this.redo.take()
+    if (logged !== undefined) {
+      this.flush.noteLogged(logged.length)
+      writes.push({ row: redoRow(this.sequence + 1), value: logged })
+    }
     if (writes.length === 0 && gates.length === 0 && level === 'os' && !this.metaDirty) {
       if (flushEnds) this.flushDone(this.ports.now())
       return
     }
     this.sequence++
     this.metaDirty = false
+    // All that was received before this is in this batch, or in one before it.
+    this.storedToWall = this.ports.wall()
     for (const row of this.storage.trees.rowsOf(this.sequence, objects)) writes.push(row)
     writes.push({ row: metaRow, value: this.meta() })
     this.committing = true
@@ -273,7 +278,7 @@ export class Journal {
     return encodeMeta({
       incarnation: this.ports.life.incarnation,
       sequence: this.sequence,
-      flushedTo: this.flushedToWall,
+      flushedTo: this.storedToWall,
       stampFloor: this.stampFloor,
       clean: this.closing !== undefined && this.storage.memory.dirtyObjects === 0,
       owing: this.owing(),
@@ -288,22 +293,23 @@ export class Journal {
   drain(done: (error: Error | undefined) => void): void {
     if (this.failed !== undefined) return done(this.failed)
     this.closing = done
-    this.flushDue = 0
+    this.flush.hurry()
     this.pump()
   }
 
   /** The last batch of an orderly end: everything before it is in the store, so it alone may say "clean". */
   private finish(): boolean {
     if (this.closing === undefined || this.committing || this.storage.memory.dirtyObjects > 0) return false
-    if (this.wanted.size > 0 || this.gates.length > 0 || this.forgotten.size > 0) return false
+    if (this.gates.length > 0 || this.redo.bytes > 0) return false
     const done = this.closing
+    this.dropLog()
     this.sequence++
     this.committing = true
     const meta = this.meta()
     this.storage.store.commit([{ row: metaRow, value: meta }], 'disk', (error) => {
-      if (error === undefined) this.storage.highWater.note(this.ports.life.incarnation, this.sequence)
-      else this.failed = error
-      done(error)
+      if (error !== undefined) return this.fail(error, [])
+      this.storage.highWater.note(this.ports.life.incarnation, this.sequence)
+      done(undefined)
     })
     return true
   }
@@ -316,15 +322,7 @@ export class Journal {
     flushEnds: boolean,
   ): void {
     this.committing = false
-    if (error !== undefined) {
-      this.failed = error
-      for (const gate of gates) this.release(gate.otherwise)
-      for (const gate of this.gates) this.release(gate.otherwise)
-      this.gates = []
-      if (this.closing === undefined) this.ports.fatal(error)
-      else this.closing(error)
-      return
-    }
+    if (error !== undefined) return this.fail(error, gates)
     this.forgetting = new Map()
     this.counters.commits++
     if (level === 'disk') {
@@ -344,5 +342,16 @@ export class Journal {
     if (flushEnds) this.flushDone(this.ports.now())
     this.pump()
     this.ports.wake()
+  }
+
+  /** The store is in an unknown state: nothing that waits for it is promised any more. */
+  private fail(error: Error, gates: readonly Gate[]): void {
+    for (const gate of gates) this.release(gate.otherwise)
+    if (this.failed !== undefined) return
+    this.failed = error
+    for (const gate of this.gates) this.release(gate.otherwise)
+    this.gates = []
+    if (this.closing === undefined) this.ports.fatal(error)
+    else this.closing(error)
   }
 }

@@ -33,6 +33,8 @@ export interface Memory {
     bytesMax: number,
     take: (key: Key, hash: number, value: Uint8Array, token: number) => void,
   ): number
+  /** Visits all objects that are unflushed and not handed out; nothing is put or removed meanwhile. */
+  eachDirty(visit: (key: Key, hash: number, value: Uint8Array) => void): void
   /** What was handed out is in the store; it stays unflushed when it was overwritten since. */
   markClean(key: Key, hash: number, token: number): void
   readonly objects: number
@@ -64,6 +66,8 @@ export interface HostStorage {
   readonly trees: Trees
   /** The last batch number that an earlier life committed. */
   readonly sequence: number
+  /** What is unflushed in memory is in the log of the store: it came from there. */
+  readonly logged: boolean
 }
 
 /** One life of a node, as recovery found it (storage/recovery). */

@@ -190,7 +190,7 @@ export class HostTurn implements Turn {
     if (volatile) {
       // What was there before is in the list already.
       if (this.found !== key) this.walks?.noteVolatile(partition, key)
-    } else if (level !== 'memory') this.journal?.note(key, hash, level)
+    } else this.journal?.write(key, hash, encoded, level)
   }
 
   /** The bytes that are replaced. */
@@ -217,8 +217,8 @@ export class HostTurn implements Turn {
     this.fetched?.delete(key)
   }
 
-  persist(_partition: Partition, key: Key, hash: number, level: Level): void {
-    if (level !== 'memory') this.journal?.note(key, hash, level)
+  persist(level: Level): void {
+    this.journal?.persist(level)
   }
 
   walk(wanted: RowsWanted): void {

@@ -12,6 +12,7 @@ import { travelMsOf } from '../protocol/reap.js'
 import { hashOf, type Ring } from '../ring/ring.js'
 import { Host } from '../runtime/host.js'
 import type { HostPorts, HostStorage, Posted, VolatileKey } from '../runtime/ports.js'
+import { restoreRedo } from '../runtime/redo-restore.js'
 import { ServingNotes, type ServingTable } from '../runtime/serving-table.js'
 import { Trees } from '../runtime/trees.js'
 import { restoreTrees, type TreeSources } from '../runtime/trees-restore.js'
@@ -70,6 +71,14 @@ export interface SimNodeWorld {
   wrapStore(node: NodeId, store: Store): Store
 }
 
+/** Memory at the beginning of a life, and how it came over from the last one, if it did. */
+interface Adopted {
+  readonly memory: ObjectBuffer
+  readonly found: { readonly dropped: number; readonly wasComplete: boolean } | undefined
+  /** Everything that was ever logged is in it, or in rows. */
+  readonly isSettled: boolean
+}
+
 export class SimNode {
   readonly node: NodeId
   host: Host | undefined
@@ -115,64 +124,83 @@ export class SimNode {
       if (this.closed || life !== this.lives) return
       this.history = history instanceof Uint8Array ? decodeHistory(history) : emptyHistory
       this.meta = row instanceof Uint8Array ? decodeMeta(row) : undefined
-      const adopted = this.adopt()
-      const peersSaw = this.world.peersSaw(this.node)
-      const verdict = assess({
-        newborn: this.newborn,
-        meta: this.meta,
-        highWater: this.highWater,
-        peersSaw,
-        adopted,
-      })
-      this.verdict = verdict
-      const incarnation = this.world.draws.incarnation(this.node, life)
-      const sequence = Math.max(this.meta?.sequence ?? 0, this.highWater ?? 0, peersSaw) + 1
-      const stampFloor = Math.max(this.meta?.stampFloor ?? 0, this.world.wall() * 2048)
-      const meta: Meta = {
-        incarnation,
-        sequence,
-        flushedTo: this.meta?.flushedTo ?? 0,
-        stampFloor,
-        clean: false,
-        owing: verdict.since,
-        peers: this.meta?.peers ?? [],
-      }
-      this.disk.commit([{ row: metaRow, value: encodeMeta(meta) }], 'disk', () => {
+      const adoption = this.adopt()
+      this.restoreRedo(adoption, (damage) => {
         if (this.closed || life !== this.lives) return
-        this.highWater = sequence
-        const { newborn } = this
-        this.newborn = false
-        const memory = new ObjectBuffer(this.memory as SharedArrayBuffer)
-        if (this.wasComplete !== undefined) memory.adopt((_key, hash, value) => looksWhole(value, hash))
-        else memory.complete = newborn
-        this.restoreTrees(memory, verdict, (trees) => {
-          if (this.closed || life !== this.lives) return
-          this.run(verdict, incarnation, stampFloor, sequence, memory, trees)
-          ready()
+        const peersSaw = this.world.peersSaw(this.node)
+        const verdict = assess({
+          newborn: this.newborn,
+          meta: this.meta,
+          highWater: this.highWater,
+          peersSaw,
+          damage: damage?.message,
+          adopted: adoption.found,
         })
+        this.beginLife(verdict, peersSaw, adoption, ready)
       })
     })
   }
 
-  private adopt(): { readonly dropped: number; readonly wasComplete: boolean } | undefined {
+  private beginLife(verdict: Verdict, peersSaw: number, adoption: Adopted, ready: () => void): void {
+    const life = this.lives
+    this.verdict = verdict
+    const incarnation = this.world.draws.incarnation(this.node, life)
+    const sequence = Math.max(this.meta?.sequence ?? 0, this.highWater ?? 0, peersSaw) + 1
+    const stampFloor = Math.max(this.meta?.stampFloor ?? 0, this.world.wall() * 2048)
+    const meta: Meta = {
+      incarnation,
+      sequence,
+      flushedTo: this.meta?.flushedTo ?? 0,
+      stampFloor,
+      clean: false,
+      owing: verdict.since,
+      peers: this.meta?.peers ?? [],
+    }
+    this.disk.commit([{ row: metaRow, value: encodeMeta(meta) }], 'disk', () => {
+      if (this.closed || life !== this.lives) return
+      this.highWater = sequence
+      const { memory, found } = adoption
+      if (found === undefined) memory.complete = this.newborn
+      this.newborn = false
+      this.restoreTrees(memory, verdict, (trees) => {
+        if (this.closed || life !== this.lives) return
+        this.run(verdict, incarnation, stampFloor, sequence, adoption, trees)
+        ready()
+      })
+    })
+  }
+
+  private adopt(): Adopted {
     this.volatile = []
     if (this.memory === undefined || this.wasComplete === undefined) {
       this.memory = createObjectBuffer(this.world.memoryBytes)
-      return undefined
+      return { memory: new ObjectBuffer(this.memory), found: undefined, isSettled: false }
     }
-    const adoption = new ObjectBuffer(this.memory).adopt((key, hash, value) => {
+    const memory = new ObjectBuffer(this.memory)
+    const wasForgetting = memory.forgetting
+    const { dropped } = memory.adopt((key, hash, value) => {
       const whole = looksWhole(value, hash)
       if (whole && isVolatile(decodeObject(value, hash))) this.volatile.push({ key, hash })
       return whole
     })
-    return { dropped: adoption.dropped, wasComplete: this.wasComplete }
+    const found = { dropped, wasComplete: this.wasComplete }
+    return { memory, found, isSettled: dropped === 0 && !wasForgetting }
+  }
+
+  /** Where memory came over whole, the log says nothing that it does not. */
+  private restoreRedo({ memory, isSettled }: Adopted, done: (damage: Error | undefined) => void): void {
+    if (isSettled) return done(undefined)
+    const { partitions } = this.world.ring
+    const partitionOf = (hash: number) => Math.floor((hash * partitions) / 0x1_0000_0000)
+    restoreRedo({ store: this.disk, memory, partitionOf }, (error, damage) => {
+      if (error === undefined) done(damage)
+    })
   }
 
   private restoreTrees(memory: ObjectBuffer, verdict: Verdict, done: (trees: Trees) => void): void {
     const { ring } = this.world
     const trees = new Trees(ring.partitions)
     const inMemory: TreeSources['inMemory'] = (visit) => {
-      if (this.wasComplete === undefined) return
       memory.eachDirty(visit)
       for (const { key, hash } of this.volatile) {
         const value = memory.peek(key, hash)
@@ -191,7 +219,7 @@ export class SimNode {
     incarnation: Incarnation,
     stampFloor: number,
     sequence: number,
-    memory: ObjectBuffer,
+    { memory, found }: Adopted,
     trees: Trees,
   ): void {
     const { world } = this
@@ -234,6 +262,7 @@ export class SimNode {
         },
         trees,
         sequence,
+        logged: found === undefined,
       },
       peers: () => world.sequences(),
     }

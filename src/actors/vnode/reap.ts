@@ -23,7 +23,7 @@ export function reapAsk(state: VnodeState, envelope: Envelope, message: ReapAsk,
   if (!isCertain(state, message.epoch) || (found !== undefined && !isSame)) {
     return turn.send(reaper, other, envelope.request)
   }
-  if (isSame) turn.persist(state.self.partition, key, hash, 'disk')
+  if (isSame) turn.persist('disk')
   const told: ReapTold = { type: 'reap-told', verdict: isSame ? 'held' : 'absent' }
   turn.sendDurable('disk', reaper, told, other, envelope.request)
 }

@@ -82,7 +82,7 @@ export function storeCopy(
   }
   const level = isVolatile(incoming) ? 'memory' : copy.level
   if (merged !== local) turn.put(partition, key, copy.hash, merged, level)
-  else if (level !== 'memory') turn.persist(partition, key, copy.hash, level)
+  else if (level !== 'memory') turn.persist(level)
   acknowledge(envelope, level, turn)
   return found === unreadable ? 'replaced' : 'stored'
 }

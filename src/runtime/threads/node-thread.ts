@@ -25,7 +25,8 @@ import type { Store } from '../../storage/store.js'
 import { isVolatile } from '../../versions/mode.js'
 import { decodeObject, looksWhole } from '../../versions/object-codec.js'
 import { Host } from '../host.js'
-import type { HighWater, HostPorts, VolatileKey } from '../ports.js'
+import type { HighWater, HostPorts, HostStorage, VolatileKey } from '../ports.js'
+import { restoreRedo } from '../redo-restore.js'
 import { ServingNotes, ServingTable } from '../serving-table.js'
 import { Trees } from '../trees.js'
 import { restoreTrees, type TreeSources } from '../trees-restore.js'
@@ -151,6 +152,7 @@ class NodeThread {
     const { task, memory } = this
     const store = this.store as Store
     const volatile: VolatileKey[] = []
+    const wasForgetting = memory.forgetting
     const adoption =
       task.predecessor &&
       memory.adopt((key, hash, value) => {
@@ -158,6 +160,14 @@ class NodeThread {
         if (whole && isVolatile(decodeObject(value, hash))) volatile.push({ key, hash })
         return whole
       })
+    // Where memory came over whole, the log says nothing that it does not.
+    if (adoption === undefined || adoption.dropped > 0 || wasForgetting) {
+      const failure = await this.restoreLog(store)
+      if (failure !== undefined) {
+        await this.replace(failure)
+        return this.begin(peersSaw)
+      }
+    }
     const verdict = this.verdict(peersSaw, adoption?.dropped ?? 0)
     if (task.predecessor === undefined) memory.complete = task.newborn || task.dir === undefined
     const incarnation = newIncarnation()
@@ -203,13 +213,25 @@ class NodeThread {
     this.meta = undefined
   }
 
+  /** Answers with the error of a store that cannot be read. */
+  private restoreLog(store: Store): Promise<Error | undefined> {
+    const { memory, task } = this
+    const partitionOf = (hash: number) => Math.floor((hash * task.ring.partitions) / 0x1_0000_0000)
+    return new Promise((resolve) => {
+      restoreRedo({ store, memory, partitionOf }, (error, damage) => {
+        this.damage ??= damage
+        resolve(error)
+      })
+    })
+  }
+
   /** Of what the store has and of what came over in memory alone. */
   private trees(store: Store, verdict: Verdict, volatile: readonly VolatileKey[]): Promise<Trees> {
     const { task, memory } = this
     const ring = ringFromJson(task.ring)
     const trees = new Trees(ring.partitions)
     const inMemory: TreeSources['inMemory'] = (visit) => {
-      if (task.predecessor === undefined) return
+      if (task.dir === undefined && task.predecessor === undefined) return
       if (task.dir === undefined) {
         for (let at = memory.walk(0, walkPlaces, visit); at !== 0; ) at = memory.walk(at, walkPlaces, visit)
         return
@@ -282,13 +304,7 @@ class NodeThread {
         catchUp: verdict.since === undefined ? undefined : { since: verdict.since, copies: task.copies },
         volatile,
       },
-      storage: {
-        memory: this.memory,
-        store: this.store as Store,
-        highWater: this.highWater as HighWater,
-        trees,
-        sequence,
-      },
+      storage: this.storage(trees, sequence),
       peers: () => transport.status.sequences(),
       serving: new ServingNotes(
         new ServingTable(task.shared.serving, task.shared.partitions),
@@ -313,6 +329,18 @@ class NodeThread {
       this.highWater?.sync(),
     )
     this.loop.wake()
+  }
+
+  private storage(trees: Trees, sequence: number): HostStorage {
+    const { memory, store, highWater, task } = this
+    return {
+      memory,
+      store: store as Store,
+      highWater: highWater as HighWater,
+      trees,
+      sequence,
+      logged: task.predecessor === undefined,
+    }
   }
 
   /** A life that has not begun yet has its mailboxes from before this thread was there. */
