@@ -43,6 +43,8 @@ export type RareBranch =
   | 'reap-later'
   /** A transfer is told that it has failed, when it has not. */
   | 'transfer-again'
+  /** A put that could go to all its replicas at once is led by a coordinator. */
+  | 'put-led'
 
 export interface Turn {
   /** One instant for the whole turn, by a clock that only goes forward: for deadlines and timers. */

@@ -11,15 +11,17 @@ import type { Envelope } from '../protocol/envelope.js'
 import type { NodesChanged, RingChanged } from '../protocol/life.js'
 import { hashOf, type Ring } from '../ring/ring.js'
 import { Host } from '../runtime/host.js'
-import type { HostPorts } from '../runtime/ports.js'
+import type { HostPorts, Life } from '../runtime/ports.js'
 import { ServingTable } from '../runtime/serving-table.js'
 import { SharedReads } from '../runtime/shared-reads.js'
 import { StatusTable } from '../runtime/status-table.js'
 import { now, wall } from '../runtime/threads/clock.js'
+import { newIncarnation } from '../runtime/threads/incarnation.js'
 import { Links } from '../runtime/threads/links.js'
 import { Loop } from '../runtime/threads/loop.js'
 import type { SharedState } from '../runtime/threads/shared.js'
 import { Transport } from '../runtime/threads/transport.js'
+import type { Stamp } from '../versions/object.js'
 import type { ClusterCore } from './core.js'
 import { Pace } from './pace.js'
 import { Requests } from './requests.js'
@@ -95,7 +97,7 @@ export class ClientEnd {
       mendEveryMs: 0,
       travelMsMax,
       reapAfterMs: 0,
-      life: { incarnation: 0, stampFloor: 0, catchUp: undefined, volatile: [] },
+      life: new ClientLife(this.status),
       storage: undefined,
       peers: () => [],
       ...more,
@@ -151,5 +153,22 @@ export class ClientEnd {
 
   stop(): void {
     this.loop.stop()
+  }
+}
+
+/** One life of a thread of the application: it makes versions, and keeps nothing. */
+class ClientLife implements Life {
+  readonly incarnation = newIncarnation()
+  readonly catchUp = undefined
+  readonly volatile = []
+  private readonly status: StatusTable
+
+  constructor(status: StatusTable) {
+    this.status = status
+  }
+
+  /** What any node that has begun may have stamped in an earlier life. */
+  get stampFloor(): Stamp {
+    return this.status.greatest('stampFloor')
   }
 }

@@ -1,22 +1,23 @@
 // The acknowledgements that one thread has for another at the end of a turn, as one message: a third of the messages
 // of a put are `replicated`, and each alone would cost more to carry than to understand. Seven bytes for each:
 //
-//   u8 7, u8 to.node, u8 from.node, then for each u16 partition, u32 request, u8 level
+//   u8 7, u8 to.node, u8 from.node, then for each u16 from.partition, u32 request, u8 level and to whom: the
+//   gateway, or the vnode of the same partition
 //
 // Invariant: who receives cannot tell them from acknowledgements that came one by one, after everything else that
 // was sent in the same turn. All of one message are for one life.
 
-import { Malformed, Reader, Writer } from '../base/bytes.js'
-import { vnodeAddress } from './address.js'
+import { Reader, Writer } from '../base/bytes.js'
+import { singleAddress, vnodeAddress } from './address.js'
 import { decodeEnvelope } from './codec.js'
 import type { Envelope } from './envelope.js'
-import type { Level, Replicated } from './write.js'
+import { flagsOfReplicated, replicatedOf } from './replicated.js'
+import type { Replicated } from './write.js'
 
 /** Beside the codes of protocol/codec. */
 const code = 7
-const levels: readonly Level[] = ['memory', 'os', 'disk']
-/** The same message for all of a level. */
-const messages = levels.map((level): Replicated => ({ type: 'replicated', level }))
+/** Beside the level and what else the message says. */
+const toGateway = 0x80
 
 export class Acknowledgements {
   private readonly writer = new Writer(1024)
@@ -27,7 +28,8 @@ export class Acknowledgements {
   /** False for any other message: it goes by itself. */
   static takes({ message, to, from, deadline }: Envelope): boolean {
     if (message.type !== 'replicated' || deadline !== 0) return false
-    return to.kind === 'vnode' && from.kind === 'vnode' && to.partition === from.partition
+    if (from.kind !== 'vnode') return false
+    return to.kind === 'gateway' || (to.kind === 'vnode' && to.partition === from.partition)
   }
 
   add({ message, to, from, request }: Envelope): void {
@@ -38,9 +40,9 @@ export class Acknowledgements {
       writer.u8(to.node)
       writer.u8(from.node)
     }
-    writer.u16(to.partition)
+    writer.u16(from.partition)
     writer.u32(request)
-    writer.u8(levels.indexOf((message as Replicated).level))
+    writer.u8(flagsOfReplicated(message as Replicated) | (to.kind === 'gateway' ? toGateway : 0))
   }
 
   /** All that was added, good until the next is. */
@@ -64,9 +66,9 @@ export function decodeMessage(
   while (reader.rest > 0) {
     const partition = reader.u16()
     const request = reader.u32()
-    const message = messages[reader.u8()]
-    if (message === undefined) throw new Malformed('unknown level')
-    const to = vnodeAddress(here, partition)
+    const flags = reader.u8()
+    const message = replicatedOf(flags & ~toGateway)
+    const to = (flags & toGateway) !== 0 ? singleAddress('gateway', here) : vnodeAddress(here, partition)
     receive({ to, from: vnodeAddress(there, partition), request, deadline: 0, message })
   }
 }

@@ -13,6 +13,7 @@ import { ringFromJson, ringToJson } from '../ring/ring.js'
 import type { ClockEntry, Context } from '../versions/object.js'
 import { type Address, type Kind, singleAddress, vnodeAddress } from './address.js'
 import type { Envelope, Message } from './envelope.js'
+import { flagsOfReplicated, levelNumber, levels, replicatedOf } from './replicated.js'
 import type { Level, Put, PutAnswered } from './write.js'
 
 const kinds: readonly Kind[] = [
@@ -29,8 +30,6 @@ const kinds: readonly Kind[] = [
   'reaper',
 ]
 const kindNumber = Object.fromEntries(kinds.map((kind, at) => [kind, at])) as Readonly<Record<Kind, number>>
-const levels: readonly Level[] = ['memory', 'os', 'disk']
-const levelNumber: Readonly<Record<Level, number>> = { memory: 0, os: 1, disk: 2 }
 const changes: readonly Put['change'][] = ['value', 'delete', 'touch']
 const conditions: readonly Put['condition'][] = ['none', 'absent', 'present']
 
@@ -153,7 +152,7 @@ export function encodeEnvelope(writer: Writer, envelope: Envelope): void {
       return writer.raw(message.object)
     case 'replicated':
       writeHeader(writer, replicatedCode, envelope)
-      return writer.u8(levelNumber[message.level])
+      return writer.u8(flagsOfReplicated(message))
     case 'fetch':
       writeHeader(writer, fetchCode, envelope)
       return writeKey(writer, message.key, message.hash)
@@ -229,7 +228,7 @@ function readMessage(reader: Reader, code: number): Message {
       return { type: 'replicate', key, hash, level, object: reader.raw(reader.rest) }
     }
     case replicatedCode:
-      return { type: 'replicated', level: levelOf(reader.u8()) }
+      return replicatedOf(reader.u8())
     case fetchCode: {
       const hash = reader.u32()
       return { type: 'fetch', hash, key: readKey(reader) }

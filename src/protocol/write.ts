@@ -85,6 +85,9 @@ export interface Replicate {
 export interface Replicated {
   readonly type: 'replicated'
   readonly level: Level
+  /** For a gateway alone: the replica held a live value before; it holds a later one than the copy that came. */
+  readonly existed?: boolean
+  readonly overtaken?: boolean
 }
 
 export interface ReplicateFailed {

@@ -24,6 +24,7 @@ const wordsPerThread = 16
 /** What a thread tells of itself. `beat` is the time of its last heartbeat, `beats` how many there were. */
 const counterNames = [
   'incarnation',
+  'stampFloor',
   'ringEpoch',
   'view',
   'beat',
@@ -142,6 +143,14 @@ export class StatusTable {
   /** Counters are plain doubles, aligned, so never torn: a reader may be a moment late, never wrong for long. */
   counter(thread: NodeId, name: CounterName): number {
     return this.counters[thread * countersPerThread + counterIndex[name]] ?? 0
+  }
+
+  /** Of all threads. */
+  greatest(name: CounterName): number {
+    let greatest = 0
+    for (let thread = 0; thread < threadsMax; thread++)
+      greatest = Math.max(greatest, this.counter(thread, name))
+    return greatest
   }
 
   setCounter(thread: NodeId, name: CounterName, value: number): void {

@@ -41,7 +41,6 @@ export class HostTurn implements Turn {
   private readKey: Key | undefined
   private readBytes: Uint8Array | Error | undefined
   readonly incarnation: Incarnation
-  readonly stampFloor: Stamp
   readonly catchUp: Turn['catchUp']
   private readonly ports: HostPorts
   private readonly timers: Timers
@@ -70,8 +69,11 @@ export class HostTurn implements Turn {
     this.journal = journal
     this.walks = walks
     this.incarnation = ports.life.incarnation
-    this.stampFloor = ports.life.stampFloor
     this.catchUp = ports.life.catchUp
+  }
+
+  get stampFloor(): Stamp {
+    return this.ports.life.stampFloor
   }
 
   get travelEnd(): Millis {

@@ -6,12 +6,12 @@ import { type Random, seededRandom } from '../base/random.js'
 import type { Incarnation, Key, Millis, NodeId } from '../base/units.js'
 import { emptyHistory, type History } from '../membership/history.js'
 import { decodeHistory } from '../membership/history-codec.js'
-import { singleAddress } from '../protocol/address.js'
+import { singleAddress, supervisorThread } from '../protocol/address.js'
 import type { Envelope } from '../protocol/envelope.js'
 import { travelMsOf } from '../protocol/reap.js'
 import { hashOf, type Ring } from '../ring/ring.js'
 import { Host } from '../runtime/host.js'
-import type { HostPorts, HostStorage, Posted, VolatileKey } from '../runtime/ports.js'
+import type { HostPorts, HostStorage, Life, Posted, VolatileKey } from '../runtime/ports.js'
 import { restoreRedo } from '../runtime/redo-restore.js'
 import { ServingNotes, type ServingTable } from '../runtime/serving-table.js'
 import { Trees } from '../runtime/trees.js'
@@ -43,6 +43,18 @@ export function seededDraws(seed: number, sameIncarnation: boolean): NodeDraws {
       return Math.floor(random() * 0x1f_ffff) * 0x1_0000_0000 + Math.floor(random() * 0xffff_ffff) + 1
     },
     random: (node) => seededRandom(seed, 500 + node),
+  }
+}
+
+/** The application's thread makes versions too, later than what any node may have stamped in an earlier life. */
+export function clientLife(draws: NodeDraws, life: number, nodes: ReadonlyMap<NodeId, SimNode>): Life {
+  return {
+    incarnation: draws.incarnation(supervisorThread, life),
+    get stampFloor() {
+      return Math.max(0, ...[...nodes.values()].map(({ meta }) => meta?.stampFloor ?? 0))
+    },
+    catchUp: undefined,
+    volatile: [],
   }
 }
 

@@ -18,7 +18,7 @@ import type { Store } from '../storage/store.js'
 import { SimClient } from './client.js'
 import { SimMembership } from './membership.js'
 import { type Delivery, Network, threadNetwork } from './network.js'
-import { type NodeDraws, SimNode, type SimNodeWorld, seededDraws } from './node.js'
+import { clientLife, type NodeDraws, SimNode, type SimNodeWorld, seededDraws } from './node.js'
 import { noticeMs, Threads } from './threads.js'
 import { Timeline } from './timeline.js'
 import { Transcript } from './transcript.js'
@@ -143,7 +143,7 @@ export class World implements SimNodeWorld {
       reapAfterMs: 0,
       ...(this.gossipEveryMs > 0 && this.members.gossip(supervisorThread)),
       ...(this.rarely && { rarely: this.rarely }),
-      life: { incarnation: 0, stampFloor: 0, catchUp: undefined, volatile: [] },
+      life: clientLife(this.draws, this.processLife + 1, this.nodes),
       storage: undefined,
       heard: () => {},
       peers: () => [],

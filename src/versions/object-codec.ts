@@ -180,6 +180,18 @@ export function newerOf(a: Uint8Array, b: Uint8Array): Uint8Array | undefined {
   return left > right ? a : b
 }
 
+/** True for one last-write-wins value that is neither deleted nor expired; for any other object, what its kind says: no. */
+export function isLive(bytes: Uint8Array, wall: number): boolean {
+  if (bytes[1] !== latestKind) return false
+  const flags = bytes[2] as number
+  if (flags === 0) return true
+  if ((flags & 1) !== 0) return false
+  const reader = new Reader(bytes, stampAt + 16)
+  reader.varint()
+  reader.u32()
+  return reader.f64() > wall
+}
+
 /** True for an encoded object of a bucket that is kept in memory only. */
 export function isVolatileEncoded(bytes: Uint8Array): boolean | undefined {
   return bytes[1] === latestKind ? isVolatileEncoding(bytes[3] as number) : undefined

@@ -2,7 +2,7 @@
 
 import { unreachable } from '../../base/assert.js'
 import { NumberMap } from '../../base/number-map.js'
-import type { Key } from '../../base/units.js'
+import type { Incarnation, Key } from '../../base/units.js'
 import type { Address } from '../../protocol/address.js'
 import type { Envelope, GatewayMessage } from '../../protocol/envelope.js'
 import type { Get } from '../../protocol/read.js'
@@ -11,22 +11,31 @@ import type { Scan } from '../../protocol/walk.js'
 import type { Put } from '../../protocol/write.js'
 import type { Actor, Turn } from '../actor.js'
 import { audit, synced } from './audit.js'
+import { replicated, replicateFailed } from './direct.js'
 import { fetched, fetchFailed, get } from './get.js'
 import { kept } from './kept.js'
-import { put, putAnswered, putFailed } from './put.js'
-import { replicated, replicateFailed } from './read-repair.js'
+import { put } from './put.js'
+import { putAnswered, putFailed } from './put-led.js'
 import { scan, walked, walkFailed } from './scan.js'
 import type { GatewayState } from './state.js'
 import { requestSweepDue } from './sweep.js'
 import { nodesChanged, ringChanged } from './view.js'
 
+/** Half of all numbers away from the vnodes of its node, which are called by the incarnation itself. */
+function actorOf(incarnation: Incarnation): Incarnation {
+  return Math.max(1, (incarnation + 2 ** 52) % 2 ** 53)
+}
+
 export const gatewayActor: Actor<GatewayState, GatewayMessage> = {
-  start(self: Address): GatewayState {
+  start(self: Address, turn: Turn): GatewayState {
     return {
       self: self as Address<'gateway'>,
       ring: undefined,
       nodes: [],
       lastRequest: 0,
+      actor: actorOf(turn.incarnation),
+      counter: 0,
+      lastStamp: 0,
       pending: new NumberMap(),
       readRepairs: 0,
       readRepairsFailed: 0,
@@ -66,9 +75,9 @@ export const gatewayActor: Actor<GatewayState, GatewayMessage> = {
       case 'synced':
         return synced(state, envelope, message, turn)
       case 'replicated':
-        return replicated(state)
+        return replicated(state, envelope, message, turn)
       case 'replicate-failed':
-        return replicateFailed(state)
+        return replicateFailed(state, envelope, message, turn)
       case 'request-sweep-due':
         return requestSweepDue(state, turn)
       case 'nodes-changed':

@@ -1,23 +1,16 @@
-// A gateway's part in a write: find the coordinator, pass the put on, pass the answer back. Only a vnode of
-// the key's preference list may make a version (Dynamo 5), so a gateway never does.
-//
-// A put with a condition goes to the first node of the list that is up, always: there the key's writes are
-// serialised; and before it goes, the replicas are asked what they have, because that node may be the one that
-// has not heard of the last write yet. A put without goes to whoever answered the preceding read first, or to the first that is brisk.
+// Where a write begins, Dynamo 4.5: one that depends on what is stored asks the replicas first, since the node that
+// decides it may be the one that has not heard of the last write yet; a last-write-wins value goes to all replicas at
+// once (direct.ts); every other is led by a coordinator (put-led.ts).
 
-import type { NodeId } from '../../base/units.js'
-import { type Address, vnodeAddress } from '../../protocol/address.js'
 import type { Envelope } from '../../protocol/envelope.js'
-import { isDecided, type Put, type PutAnswered, type PutFailed } from '../../protocol/write.js'
+import { isDecided, type Put } from '../../protocol/write.js'
 import { preferenceList } from '../../ring/preference.js'
 import { partitionOf } from '../../ring/ring.js'
 import type { Turn } from '../actor.js'
+import { mayGoDirect, putDirect } from './direct.js'
 import { askReplicas } from './get.js'
-import { type GatewayState, generationOf, isBrisk, isUp, nextRequest, type PendingPut } from './state.js'
-import { fail, open } from './sweep.js'
-
-/** Coordinators that one put is offered to, one after the other. */
-const triesMax = 5
+import { putLed } from './put-led.js'
+import { type GatewayState, isBrisk } from './state.js'
 
 export function put(state: GatewayState, envelope: Envelope<Put>, turn: Turn): void {
   const { message } = envelope
@@ -29,73 +22,6 @@ export function put(state: GatewayState, envelope: Envelope<Put>, turn: Turn): v
     const r = Math.max(1, Math.min(message.n - message.w + 1, brisk))
     return askReplicas(state, ring, envelope, r, turn)
   }
-  const pending: PendingPut = { type: 'put', envelope, coordinator: 0, generation: 0, tried: [] }
-  tryCoordinator(state, pending, turn)
-}
-
-/** Sends the put to the next coordinator that has not refused it, or answers that there is none. */
-function tryCoordinator(state: GatewayState, pending: PendingPut, turn: Turn): void {
-  const { message } = pending.envelope
-  const { ring } = state
-  if (ring === undefined) return fail(pending, 'unavailable', {}, turn)
-  const partition = partitionOf(ring, message.hash)
-  const preference = preferenceList(ring, partition)
-  const node = chooseCoordinator(state, pending, preference)
-  if (node === undefined) {
-    return fail(pending, 'unavailable', { needed: message.w, reached: 0, of: message.n }, turn)
-  }
-  pending.coordinator = node
-  pending.generation = generationOf(state, node)
-  const request = nextRequest(state)
-  const primaries = preference.slice(0, message.n)
-  const standsInFor = primaries.includes(node) ? 0 : primaries.find((owner) => !isBrisk(state, owner))
-  const asked =
-    standsInFor === 0 ? message : { ...message, standsInFor: standsInFor ?? (primaries[0] as NodeId) }
-  turn.send(vnodeAddress(node, partition), asked, request, pending.envelope.deadline)
-  open(state, request, pending, turn)
-}
-
-/** Of the first n nodes of the list if one of them will do, else the first healthy one that can stand in. */
-function chooseCoordinator(
-  state: GatewayState,
-  pending: PendingPut,
-  preference: readonly NodeId[],
-): NodeId | undefined {
-  const { message } = pending.envelope
-  const { tried } = pending
-  const wanted = message.coordinator
-  const serialised = isDecided(message)
-  let firstUp: NodeId | undefined
-  let firstBrisk: NodeId | undefined
-  for (let index = 0; index < preference.length; index++) {
-    if (index === message.n && (firstBrisk !== undefined || (serialised && firstUp !== undefined))) break
-    const node = preference[index] as NodeId
-    if (tried.length > 0 && tried.includes(node)) continue
-    if (!serialised && node === wanted && index < message.n && isBrisk(state, node)) return node
-    if (firstUp === undefined && index < message.n && isUp(state, node)) firstUp = node
-    if (firstBrisk === undefined && isBrisk(state, node)) firstBrisk = node
-  }
-  return serialised ? (firstUp ?? firstBrisk) : (firstBrisk ?? firstUp)
-}
-
-export function putAnswered(state: GatewayState, envelope: Envelope, message: PutAnswered, turn: Turn): void {
-  const pending = state.pending.get(envelope.request)
-  if (pending === undefined || pending.type !== 'put') return
-  state.pending.delete(envelope.request)
-  turn.send(pending.envelope.from as Address<'client'>, message, pending.envelope.request)
-}
-
-export function putFailed(state: GatewayState, envelope: Envelope, message: PutFailed, turn: Turn): void {
-  const pending = state.pending.get(envelope.request)
-  if (pending === undefined || pending.type !== 'put') return
-  state.pending.delete(envelope.request)
-  const free = !isDecided(pending.envelope.message)
-  // Refused for a reason of that node alone, and without effect: another replica may lead it. A node that is
-  // dead already, though nobody has told us, is known by a refusal that could not count replicas.
-  const dead = message.code === 'unavailable' && message.details['needed'] === undefined
-  if (free && (dead || message.code === 'unreadable' || message.code === 'overloaded')) {
-    pending.tried.push(pending.coordinator)
-    if (pending.tried.length < triesMax) return tryCoordinator(state, pending, turn)
-  }
-  turn.send(pending.envelope.from as Address<'client'>, message, pending.envelope.request)
+  if (ring !== undefined && mayGoDirect(state, ring, message, turn)) putDirect(state, ring, envelope, turn)
+  else putLed(state, envelope, false, turn)
 }

@@ -44,13 +44,3 @@ export function endRead(state: GatewayState, request: RequestId, pending: Pendin
     turn.send(vnodeAddress(node, partition), copy, 0, pending.travelEnd)
   }
 }
-
-/** A stale replica has what it lacked. */
-export function replicated(state: GatewayState): void {
-  state.readRepairs++
-}
-
-/** It still lacks it: the next read finds that again. */
-export function replicateFailed(state: GatewayState): void {
-  state.readRepairsFailed++
-}

@@ -2,7 +2,7 @@
 // every client's thread (client-driven coordination) and one on every node (server-driven). Dynamo 4.5, 6.4.
 
 import type { NumberMap } from '../../base/number-map.js'
-import type { Millis, NodeId, RequestId } from '../../base/units.js'
+import type { Incarnation, Millis, NodeId, Partition, RequestId } from '../../base/units.js'
 import type { Address } from '../../protocol/address.js'
 import type { Envelope } from '../../protocol/envelope.js'
 import type { NodeView } from '../../protocol/life.js'
@@ -10,9 +10,9 @@ import type { Get } from '../../protocol/read.js'
 import type { Audit, SyncReport } from '../../protocol/sync.js'
 import type { Scan, Walked } from '../../protocol/walk.js'
 import type { Put } from '../../protocol/write.js'
-import type { ReadTally } from '../../quorum/tally.js'
+import type { ReadTally, WriteTally } from '../../quorum/tally.js'
 import type { Ring } from '../../ring/ring.js'
-import type { StoredObject } from '../../versions/object.js'
+import type { Stamp, StoredObject } from '../../versions/object.js'
 
 /** Replicas that were asked, with the life in which they were asked. */
 export interface Asked {
@@ -62,6 +62,29 @@ export interface PendingPut {
   generation: number
   /** Coordinators that refused for a reason of their own. */
   readonly tried: NodeId[]
+  /** A version of it may have been stored before it was led. */
+  readonly hasBegun: boolean
+}
+
+/** A put that was sent to all its replicas at once. */
+export interface PendingDirect {
+  readonly type: 'direct'
+  readonly envelope: Envelope<Put>
+  readonly partition: Partition
+  /** The first n have a place each, the others may keep a hint: the ring's word when it began. */
+  readonly list: readonly NodeId[]
+  readonly generations: number[]
+  readonly tally: WriteTally
+  /** The encoded version, until when it may travel, and what it is called. */
+  readonly object: Uint8Array
+  readonly travelEnd: Millis
+  readonly stamp: Stamp
+  readonly counter: number
+  /** Some replica held a live value before. */
+  existed: boolean
+  answered: boolean
+  /** Places, as bits, that have failed in a way that may have stored it all the same. */
+  unsure: number
 }
 
 export interface PendingScan extends Asked {
@@ -80,7 +103,7 @@ export interface PendingAudit extends Asked {
   report: SyncReport
 }
 
-export type Pending = PendingGet | PendingPut | PendingScan | PendingAudit
+export type Pending = PendingGet | PendingPut | PendingDirect | PendingScan | PendingAudit
 
 export interface GatewayState {
   readonly self: Address<'gateway'>
@@ -88,6 +111,10 @@ export interface GatewayState {
   /** By node number. */
   nodes: readonly (NodeView | undefined)[]
   lastRequest: RequestId
+  /** Names this gateway in the dots of the versions that it makes; counter and stamp are the last issued. */
+  readonly actor: Incarnation
+  counter: number
+  lastStamp: Stamp
   readonly pending: NumberMap<Pending>
   /** Stale copies that reads have found and that are mended, so far; and those that could not be. */
   readRepairs: number

@@ -5,6 +5,7 @@ import type { RequestId } from '../../base/units.js'
 import type { Address } from '../../protocol/address.js'
 import { countBits } from '../../quorum/tally.js'
 import type { Turn } from '../actor.js'
+import { keepForSilent } from './hints.js'
 import { endRead } from './read-repair.js'
 import type { GatewayState, Pending } from './state.js'
 
@@ -28,6 +29,8 @@ export function requestSweepDue(state: GatewayState, turn: Turn): void {
     const { deadline } = pending.envelope
     if (deadline === 0 || turn.now < deadline) continue
     state.pending.delete(request)
+    if (pending.type === 'direct') keepForSilent(state, pending, turn)
+    if (pending.type === 'direct' && pending.answered) continue
     // A write that was still looking has not begun.
     const begun = pending.type !== 'get' || pending.envelope.message.type === 'get'
     fail(pending, begun ? 'deadline' : 'expired', deadlineDetails(pending), turn)
@@ -38,6 +41,8 @@ export function requestSweepDue(state: GatewayState, turn: Turn): void {
 
 function deadlineDetails(pending: Pending): ErrorDetails {
   if (pending.type === 'put') return { coordinator: pending.coordinator }
+  if (pending.type === 'direct')
+    return { needed: pending.tally.w, stored: countBits(pending.tally.stored), of: pending.tally.n }
   if (pending.type === 'audit') return {}
   const { complete, incomplete, r } = pending.tally
   return { needed: r, reached: countBits(complete | incomplete) }

@@ -7,6 +7,7 @@ import type { ReadTally } from '../../quorum/tally.js'
 import { noteReadFailed } from '../../quorum/tally.js'
 import type { Turn } from '../actor.js'
 import { auditLost } from './audit.js'
+import { directNodesChanged } from './direct.js'
 import { askReplicas } from './get.js'
 import { endRead } from './read-repair.js'
 import { settleScan } from './scan.js'
@@ -21,12 +22,15 @@ export function nodesChanged(state: GatewayState, message: NodesChanged, turn: T
   const nodes = []
   for (const view of message.nodes) nodes[view.node] = view
   state.nodes = nodes
+  state.lastStamp = Math.max(state.lastStamp, turn.stampFloor)
   for (const [request, pending] of state.pending) {
     if (pending.type === 'put') {
       const { coordinator, generation } = pending
       if (isUp(state, coordinator) && generationOf(state, coordinator) === generation) continue
       state.pending.delete(request)
       fail(pending, 'coordinator-lost', { coordinator }, turn)
+    } else if (pending.type === 'direct') {
+      directNodesChanged(state, request, pending, turn)
     } else if (pending.type === 'scan') {
       noteLost(state, pending, pending.tally)
       settleScan(state, request, pending, turn)

@@ -7,26 +7,33 @@ import type { Key, Partition } from '../../base/units.js'
 import type { Address } from '../../protocol/address.js'
 import type { Envelope } from '../../protocol/envelope.js'
 import type { Level, Replicate, Replicated, ReplicateFailed } from '../../protocol/write.js'
-import { merge } from '../../versions/merge.js'
+import { later, latestOf, merge } from '../../versions/merge.js'
 import { conflictsOf, isVolatile } from '../../versions/mode.js'
 import type { StoredObject } from '../../versions/object.js'
 import {
   decodeObject,
   encodeObject,
+  isLive,
   isVolatileEncoded,
   looksWhole,
   modeOf,
   newerOf,
 } from '../../versions/object-codec.js'
+import { liveSiblings } from '../../versions/read.js'
 import { type Turn, unreadable } from '../actor.js'
 import { isOf, passedOn, passOn, relay, relayed, successor } from './give.js'
 import { gaveBack } from './give-back.js'
 import { askedIndex, hintRefused, noteCopy, settle, stepIn } from './lead.js'
 import { rowStored } from './repair.js'
-import { actorAfter, type VnodeState } from './state.js'
+import { actorAfter, isAmong, type VnodeState } from './state.js'
 import { itemRefused, itemStored } from './sync-mend.js'
 
 export function replicate(state: VnodeState, envelope: Envelope, message: Replicate, turn: Turn): void {
+  // A put that no coordinator leads comes by the ring of its sender: nobody stands between that and ours.
+  if (envelope.from.kind === 'gateway' && envelope.request !== 0 && !isSettled(state, message)) {
+    refuse(envelope, 'unavailable', turn)
+    return
+  }
   const heir = state.gifts.length === 0 ? undefined : successor(state, modeOf(message.object).copies)
   if (heir !== undefined && !isOf(heir, envelope)) {
     // The one who has taken over is asked before anything is answered; and this node stores it all the same.
@@ -38,6 +45,13 @@ export function replicate(state: VnodeState, envelope: Envelope, message: Replic
   const outcome = storeCopy(state.self.partition, message.key, envelope, message, turn)
   if (outcome !== 'refused') passOn(state, message, turn)
   if (outcome === 'replaced') state.actor = actorAfter(state)
+}
+
+/** This node is one of the replicas of the object, and the ring is not about to say otherwise. */
+function isSettled({ ring, gifts, preference, self }: VnodeState, { object }: Replicate): boolean {
+  return (
+    ring?.change === undefined && gifts.length === 0 && isAmong(preference, modeOf(object).copies, self.node)
+  )
 }
 
 /** A copy that comes: of an object, or of one that is kept for another node (a hint, which has its own key). */
@@ -83,7 +97,8 @@ export function storeCopy(
   const level = isVolatile(incoming) ? 'memory' : copy.level
   if (merged !== local) turn.put(partition, key, copy.hash, merged, level)
   else if (level !== 'memory') turn.persist(level)
-  acknowledge(envelope, level, turn)
+  const existed = local !== undefined && liveSiblings(local, turn.wall).length > 0
+  acknowledge(envelope, level, { existed, overtaken: merged !== incoming && isLater(merged, incoming) }, turn)
   return found === unreadable ? 'replaced' : 'stored'
 }
 
@@ -101,9 +116,14 @@ function replaceLatest(partition: Partition, key: Key, envelope: Envelope, copy:
   if (local !== undefined && newerOf(copy.object, local) !== copy.object) return false
   if (!looksWhole(copy.object, copy.hash)) return false
   const level = volatile ? 'memory' : copy.level
+  const existed = local !== undefined && isLive(local, turn.wall)
   turn.putEncoded(partition, key, copy.hash, copy.object, level, volatile)
-  acknowledge(envelope, level, turn)
+  acknowledge(envelope, level, { existed, overtaken: false }, turn)
   return true
+}
+
+function isLater(a: StoredObject, b: StoredObject): boolean {
+  return later(latestOf(a), latestOf(b))
 }
 
 const stored: Readonly<Record<Level, Replicated>> = {
@@ -113,8 +133,19 @@ const stored: Readonly<Record<Level, Replicated>> = {
 }
 const notStored: ReplicateFailed = { type: 'replicate-failed', code: 'storage-failed' }
 
-function acknowledge(envelope: Envelope, level: Level, turn: Turn): void {
-  turn.sendDurable(level, envelope.from as Address<'vnode'>, stored[level], notStored, envelope.request)
+interface Before {
+  /** A live value was there. */
+  readonly existed: boolean
+  /** What was there is later, and stays. */
+  readonly overtaken: boolean
+}
+
+function acknowledge(envelope: Envelope, level: Level, { existed, overtaken }: Before, turn: Turn): void {
+  const { from, request } = envelope
+  const plain = stored[level]
+  // Only who leads without holding a copy must be told what was there.
+  const message = from.kind === 'gateway' && (existed || overtaken) ? { ...plain, existed, overtaken } : plain
+  turn.sendDurable(level, from as Address<'vnode'>, message, notStored, request)
 }
 
 /** A replica has it: perhaps enough have, perhaps a page of repair is stored. */

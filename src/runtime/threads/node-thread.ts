@@ -32,6 +32,7 @@ import { Trees } from '../trees.js'
 import { restoreTrees, type TreeSources } from '../trees-restore.js'
 import { now, wall } from './clock.js'
 import { type BeginReport, exposeControl, type NodeControl, type OpenReport } from './control.js'
+import { newIncarnation } from './incarnation.js'
 import { Loop } from './loop.js'
 import { NativeGate } from './native-gate.js'
 import { beginAnew, closeStore, commitMeta, openStore, readHistory, readMeta } from './node-store.js'
@@ -323,6 +324,7 @@ class NodeThread {
     host.receive({ to: self, from: self, request: 0, deadline: 0, message })
     transport.status.setCounter(task.node, 'ringEpoch', ring.epoch)
     transport.status.setCounter(task.node, 'incarnation', incarnation)
+    transport.status.setCounter(task.node, 'stampFloor', stampFloor)
     this.host = host
     this.loop = new Loop(task.shared, task.node, host, transport, (error) => this.fail(error))
     this.stopReporting = beginReporting(transport.status, task.node, host, this.memory, () =>
@@ -392,10 +394,4 @@ class NodeThread {
       throw error
     })
   }
-}
-
-/** 53 random bits, never 0: see docs/decisions/incarnation.md for why that is enough. */
-function newIncarnation(): Incarnation {
-  const bytes = randomBytes(8)
-  return (bytes.readUInt32LE(0) & 0x1f_ffff) * 0x1_0000_0000 + bytes.readUInt32LE(4) || 1
 }

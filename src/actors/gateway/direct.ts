@@ -1,0 +1,215 @@
+// A last-write-wins put that no coordinator leads: the gateway makes the version itself, sends it to all n replicas at
+// once, and they answer whoever waits. Dynamo 6.4: where versions are timestamps, any node may coordinate. One hop to
+// each replica and one back, instead of two and two; and no thread has more to do with a put than its own copy.
+//
+// Only where nothing but the stamp decides, and while all n replicas are healthy and the ring stands still. Whenever
+// that turns out to be untrue before the put is answered, a coordinator leads it (put.ts): it makes a later version,
+// so what has been stored of this one is replaced. Once it is answered no later version may be made: for a replica
+// that does not answer then, somebody keeps a hint (Dynamo 4.6).
+// Invariant: the stamp is later than all that this thread has stamped, and than the clock at the start of any node. A
+// replica that holds a later one nevertheless says so, and the put is led.
+
+import { crc32 } from 'node:zlib'
+import { errorTable } from '../../base/errors.js'
+import type { RequestId } from '../../base/units.js'
+import { type Address, vnodeAddress } from '../../protocol/address.js'
+import type { Envelope } from '../../protocol/envelope.js'
+import {
+  isDecided,
+  type Level,
+  type Put,
+  type Replicated,
+  type ReplicateFailed,
+} from '../../protocol/write.js'
+import { countBits, noteFailed, noteStored, writeTally, writeVerdict } from '../../quorum/tally.js'
+import { preferenceList } from '../../ring/preference.js'
+import { partitionOf, type Ring } from '../../ring/ring.js'
+import { withMode } from '../../versions/mode.js'
+import { encodeObject } from '../../versions/object-codec.js'
+import { nextStamp, stampMillis } from '../../versions/stamp.js'
+import type { Turn } from '../actor.js'
+import { keepFor } from './hints.js'
+import { putLed } from './put-led.js'
+import { type GatewayState, generationOf, isBrisk, nextRequest, type PendingDirect } from './state.js'
+import { open } from './sweep.js'
+
+const nothing = Buffer.alloc(0)
+
+/** True for a put that depends on nothing that is stored, while everybody who shall have it can be asked. */
+export function mayGoDirect(state: GatewayState, ring: Ring, message: Put, turn: Turn): boolean {
+  if (message.conflicts !== 'last-write-wins' || isDecided(message) || message.returnPrevious) return false
+  if (message.pw > 0 || ring.change !== undefined || turn.rarely('put-led')) return false
+  const list = preferenceList(ring, partitionOf(ring, message.hash))
+  if (list.length < message.n) return false
+  for (let place = 0; place < message.n; place++) if (!isBrisk(state, list[place] as number)) return false
+  return crc32(message.value, message.hash) === message.checksum
+}
+
+export function putDirect(state: GatewayState, ring: Ring, envelope: Envelope<Put>, turn: Turn): void {
+  const { message } = envelope
+  const { key, hash, n, w, dw, level } = message
+  const partition = partitionOf(ring, hash)
+  const list = preferenceList(ring, partition)
+  const object = newVersion(state, message, turn)
+  const pending: PendingDirect = {
+    type: 'direct',
+    envelope,
+    list,
+    partition,
+    generations: [],
+    tally: writeTally(n, w, dw),
+    object,
+    stamp: state.lastStamp,
+    counter: state.counter,
+    travelEnd: turn.travelEnd,
+    existed: false,
+    answered: false,
+    unsure: 0,
+  }
+  const request = nextRequest(state)
+  open(state, request, pending, turn)
+  // dw of them write through before they answer; all log what they hold soon after.
+  const durable = { type: 'replicate', key, hash, object, level } as const
+  const others = level === 'memory' ? durable : ({ ...durable, level: 'memory' } as const)
+  for (let place = 0; place < n; place++) {
+    const node = list[place] as number
+    pending.generations.push(generationOf(state, node))
+    turn.send(vnodeAddress(node, partition), place < dw ? durable : others, request, pending.travelEnd)
+  }
+}
+
+/** With a clock of its own event alone, as every last-write-wins version (versions/write.ts). */
+function newVersion(state: GatewayState, message: Put, turn: Turn): Uint8Array {
+  const { change, conflicts, context, encoding, expires, hash, level, n, value } = message
+  state.lastStamp = nextStamp(Math.max(state.lastStamp, context?.stamp ?? 0), turn.wall)
+  const { actor } = state
+  const counter = ++state.counter
+  const isDelete = change === 'delete'
+  const time = Math.floor(stampMillis(state.lastStamp) / 1000)
+  const sibling = {
+    dot: { actor, counter },
+    stamp: state.lastStamp,
+    expires: isDelete ? 0 : expires,
+    deleted: isDelete,
+    encoding: withMode(encoding, conflicts, level === 'memory', n),
+    value: isDelete ? nothing : value,
+  }
+  return encodeObject({ clock: [{ actor, counter, time }], siblings: [sibling] }, hash)
+}
+
+/** A replica has what it was sent: a put, or (request 0) what a read found it to lack. */
+export function replicated(state: GatewayState, envelope: Envelope, message: Replicated, turn: Turn): void {
+  const pending = state.pending.get(envelope.request)
+  if (envelope.request === 0) state.readRepairs++
+  if (pending?.type !== 'direct') return
+  const place = placeOf(pending, envelope)
+  if (place < 0) return
+  if (message.existed === true) pending.existed = true
+  if (message.overtaken === true && !pending.answered)
+    return giveToCoordinator(state, envelope.request, pending, turn)
+  const { level } = pending.envelope.message
+  noteStored(pending.tally, place, level === 'memory' || message.level === level)
+  settle(state, envelope.request, pending, turn)
+}
+
+/** It does not have it, or nobody knows. A read finds again what it lacks. */
+export function replicateFailed(
+  state: GatewayState,
+  envelope: Envelope,
+  message: ReplicateFailed,
+  turn: Turn,
+): void {
+  const pending = state.pending.get(envelope.request)
+  if (envelope.request === 0) state.readRepairsFailed++
+  if (pending?.type !== 'direct') return
+  const place = placeOf(pending, envelope)
+  if (place < 0) return
+  lose(state, envelope.request, pending, place, errorTable[message.code].outcome !== 'refused', turn)
+}
+
+function placeOf({ list, tally }: PendingDirect, { from }: Envelope): number {
+  const place = list.indexOf(from.node)
+  return place < tally.n ? place : -1
+}
+
+function lose(
+  state: GatewayState,
+  request: RequestId,
+  pending: PendingDirect,
+  place: number,
+  mayHaveIt: boolean,
+  turn: Turn,
+): void {
+  const { tally } = pending
+  if (mayHaveIt) pending.unsure |= 1 << place
+  if (((tally.failed >>> place) & 1) === 1) return
+  noteFailed(tally, place)
+  if (pending.answered) keepFor(state, pending, place, turn)
+  settle(state, request, pending, turn)
+}
+
+function settle(state: GatewayState, request: RequestId, pending: PendingDirect, turn: Turn): void {
+  const { tally } = pending
+  const { dw, level } = pending.envelope.message
+  if (!pending.answered) {
+    const verdict = writeVerdict(tally)
+    // Nobody but the first dw was asked to write through.
+    const writerFailed = (tally.failed & ~tally.durable & ((1 << dw) - 1)) !== 0
+    if (verdict === 'lost' || (verdict === 'waiting' && writerFailed))
+      return giveToCoordinator(state, request, pending, turn)
+    if (verdict === 'ok') answer(state, pending, level, turn)
+  }
+  const all = (1 << tally.n) - 1
+  if (pending.answered && (tally.stored | tally.failed) === all) state.pending.delete(request)
+}
+
+function answer(state: GatewayState, pending: PendingDirect, level: Level, turn: Turn): void {
+  const { tally, envelope, stamp, counter, existed } = pending
+  pending.answered = true
+  const time = Math.floor(stampMillis(stamp) / 1000)
+  turn.send(
+    envelope.from as Address<'client'>,
+    {
+      type: 'put-answered',
+      context: { clock: [{ actor: state.actor, counter, time }], stamp },
+      stored: countBits(tally.stored),
+      durable: countBits(tally.durable),
+      level,
+      existed,
+      previous: undefined,
+    },
+    envelope.request,
+  )
+  for (let place = 0; place < tally.n; place++)
+    if (((tally.failed >>> place) & 1) === 1) keepFor(state, pending, place, turn)
+}
+
+/** Not answered, and not to be had this way: a coordinator makes a later version. */
+function giveToCoordinator(
+  state: GatewayState,
+  request: RequestId,
+  pending: PendingDirect,
+  turn: Turn,
+): void {
+  state.pending.delete(request)
+  const { tally, unsure } = pending
+  const waited = ((1 << tally.n) - 1) & ~tally.failed
+  putLed(state, pending.envelope, (tally.stored | unsure | waited) !== 0, turn)
+}
+
+/** The nodes are others: whoever was asked and is not as it was will not answer, or not soon. */
+export function directNodesChanged(
+  state: GatewayState,
+  request: RequestId,
+  pending: PendingDirect,
+  turn: Turn,
+): void {
+  const { list, tally, generations } = pending
+  for (let place = 0; place < tally.n; place++) {
+    const node = list[place] as number
+    const isSame = isBrisk(state, node) && generationOf(state, node) === generations[place]
+    if (isSame || ((tally.stored >>> place) & 1) === 1) continue
+    lose(state, request, pending, place, true, turn)
+    if (!state.pending.has(request)) return
+  }
+}

@@ -1,0 +1,28 @@
+// Hints of puts that no coordinator led (direct.ts): a put that is answered must come to all its replicas some day,
+// whoever did not answer (Dynamo 4.6). Nobody waits for a hint; one that is lost too is found by a comparison.
+
+import { singleAddress } from '../../protocol/address.js'
+import type { Turn } from '../actor.js'
+import { type GatewayState, isBrisk, isUp, nextRequest, type PendingDirect } from './state.js'
+
+/** A hint for the node of a place: with who stands in, else with another replica. Nobody waits for it. */
+export function keepFor(state: GatewayState, pending: PendingDirect, place: number, turn: Turn): void {
+  const { list, tally, object, travelEnd } = pending
+  const { key, hash } = pending.envelope.message
+  if (((tally.stored >>> place) & 1) === 1 || turn.now > travelEnd) return
+  const owner = list[place] as number
+  let holder: number | undefined
+  for (let at = tally.n; at < list.length && holder === undefined; at++)
+    if (isBrisk(state, list[at] as number)) holder = list[at]
+  for (let at = 0; at < tally.n && holder === undefined; at++)
+    if (at !== place && isUp(state, list[at] as number)) holder = list[at]
+  if (holder === undefined) return
+  const hint = { type: 'keep', owner, key, hash, object, level: 'memory', needed: false } as const
+  turn.send(singleAddress('courier', holder), hint, nextRequest(state), travelEnd)
+}
+
+/** The deadline is over: whoever has not been heard of may never have heard of the put. */
+export function keepForSilent(state: GatewayState, pending: PendingDirect, turn: Turn): void {
+  for (let place = 0; place < pending.tally.n; place++)
+    if (((pending.tally.failed >>> place) & 1) === 0) keepFor(state, pending, place, turn)
+}
