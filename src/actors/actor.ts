@@ -13,6 +13,7 @@ import type { Address, Kind } from '../protocol/address.js'
 import type { Envelope, Message, Protocol } from '../protocol/envelope.js'
 import type { Level } from '../protocol/write.js'
 import type { Stamp, StoredObject } from '../versions/object.js'
+import type { Located } from '../versions/object-codec.js'
 
 export interface Actor<State, M extends Message> {
   /** The first state; timers may be armed. */
@@ -79,6 +80,8 @@ export interface Turn {
   get(key: Key, hash: number): StoredObject | undefined | typeof unreadable
   /** The same, not decoded and not verified: for deciding by its first bytes alone. */
   getEncoded(key: Key, hash: number): Uint8Array | undefined | typeof unreadable
+  /** Where that lies, good until the next put or look: without a view of it. */
+  locate(key: Key, hash: number): Located | undefined | typeof unreadable
   /** `level`: 'memory' lets the buffer flush it later, the others write it through with this turn's batch. */
   put(partition: Partition, key: Key, hash: number, object: StoredObject, level: Level): void
   /** Stores an encoded object, whose checksum was verified, as it is. */

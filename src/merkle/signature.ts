@@ -17,15 +17,23 @@ const fewestBytes = 16
 
 /** Writes the signature of an encoded object (versions/object-codec) into `into`; of `undefined`, nothing: (0, 0). */
 export function sign(encoded: Uint8Array | undefined, keyHash: number, into: Signature): void {
-  if (encoded === undefined) {
-    into.high = 0
-    into.low = 0
-    return
-  }
-  const { length } = encoded
-  const sum = word(encoded, length - 4)
-  const early = length >= fewestBytes ? word(encoded, 4) : 0
-  const later = length >= fewestBytes ? word(encoded, 8) : 0
+  if (encoded !== undefined) return signAt(encoded, 0, encoded.length, keyHash, into)
+  into.high = 0
+  into.low = 0
+}
+
+/** The same of an object that lies in other bytes, from `start` to `end`. */
+export function signAt(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  keyHash: number,
+  into: Signature,
+): void {
+  const length = end - start
+  const sum = length >= 4 ? word(bytes, end - 4) : 0
+  const early = length >= fewestBytes ? word(bytes, start + 4) : 0
+  const later = length >= fewestBytes ? word(bytes, start + 8) : 0
   let high = mix(sum ^ 0x9e3779b9)
   high = mix(high ^ early)
   high = mix(high ^ keyHash)
@@ -37,9 +45,8 @@ export function sign(encoded: Uint8Array | undefined, keyHash: number, into: Sig
   into.low = high === 0 && low === 0 ? 1 : low
 }
 
-/** A whole word, as it lies; 0 where there are not that many bytes. */
+/** A whole word, as it lies. */
 function word(bytes: Uint8Array, at: number): number {
-  if (at < 0 || at + 4 > bytes.length) return 0
   return (
     ((bytes[at] as number) |
       ((bytes[at + 1] as number) << 8) |

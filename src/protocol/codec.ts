@@ -135,6 +135,9 @@ const packedTypes: ReadonlySet<string> = new Set(
 
 const packr = new Packr({ useRecords: false, mapsAsObjects: true, int64AsType: 'number' })
 
+/** Where in an envelope's bytes the node is that it goes to. */
+export const toNodeAt = 6
+
 /** Appends the envelope. */
 export function encodeEnvelope(writer: Writer, envelope: Envelope): void {
   const { message } = envelope

@@ -14,6 +14,10 @@ const replicatedMessages: readonly (Replicated | undefined)[] = Array.from({ len
   return { type: 'replicated', level, ...(existed && { existed }), ...(overtaken && { overtaken }) }
 })
 
+export function replicatedMessage(level: Level, existed: boolean, overtaken: boolean): Replicated {
+  return replicatedMessages[levelNumber[level] | (existed ? 4 : 0) | (overtaken ? 8 : 0)] as Replicated
+}
+
 export function flagsOfReplicated({ level, existed, overtaken }: Replicated): number {
   return levelNumber[level] | (existed === true ? 4 : 0) | (overtaken === true ? 8 : 0)
 }

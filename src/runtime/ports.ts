@@ -10,6 +10,7 @@ import type { Envelope } from '../protocol/envelope.js'
 import type { NodesChanged, RingChanged } from '../protocol/life.js'
 import type { Store } from '../storage/store.js'
 import type { Stamp } from '../versions/object.js'
+import type { Located } from '../versions/object-codec.js'
 import type { ServingNotes } from './serving-table.js'
 import type { Trees } from './trees.js'
 
@@ -19,6 +20,8 @@ export interface Memory {
   get(key: Key, hash: number): Uint8Array | undefined
   /** The same, and it does not count as a use: for walks, which would flood the cache. */
   peek(key: Key, hash: number): Uint8Array | undefined
+  /** Where it lies, instead of a view; false when it is not there. */
+  locate(key: Key, hash: number, into: Located, isUse: boolean): boolean
   has(key: Key, hash: number): boolean
   /** Loads what looks for keys with the first `count` of these hashes need. No effect besides. */
   touch(hashes: Uint32Array, count: number): void

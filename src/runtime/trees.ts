@@ -12,7 +12,7 @@
 
 import { limits } from '../base/limits.js'
 import type { Key, Millis, Partition } from '../base/units.js'
-import { type Signature, sign } from '../merkle/signature.js'
+import { type Signature, sign, signAt } from '../merkle/signature.js'
 import { leafOf, leavesOf, VersionTree } from '../merkle/tree.js'
 import type { RowKey, Write } from '../storage/store.js'
 import {
@@ -25,7 +25,7 @@ import {
   treeMarkerRow,
   unsoundRow,
 } from '../storage/tree-rows.js'
-import { type Mode, modeOf } from '../versions/object-codec.js'
+import { type Located, type Mode, modeAt, modeOf } from '../versions/object-codec.js'
 import { Unflushed, unflushedWord as word } from './unflushed.js'
 
 /** Changes in the rows of batches that start a checkpoint: read at a start, 14 bytes each. */
@@ -122,17 +122,18 @@ export class Trees {
   changed(
     key: Key,
     hash: number,
-    before: Uint8Array | undefined,
+    before: Located | undefined,
     after: Uint8Array | undefined,
     now: Millis,
   ): void {
-    const was = before === undefined ? nothing : modeOf(before)
+    const was = before === undefined ? nothing : modeAt(before.bytes, before.start, before.end)
     const will = after === undefined ? nothing : modeOf(after)
     const partition = this.partitionOf(hash)
     const leaf = this.leafOf(hash)
     const old = this.before
     const fresh = this.after
-    sign(before, hash, old)
+    if (before === undefined) sign(undefined, hash, old)
+    else signAt(before.bytes, before.start, before.end, hash, old)
     sign(after, hash, fresh)
     const slot = slotOf(partition, before === undefined ? will : was)
     const newSlot = slotOf(partition, after === undefined ? was : will)
@@ -362,7 +363,7 @@ export class Trees {
 
   /** An object in memory that is not in the store, or not as it is now; `row` is what the store has. */
   restoreMemory(key: Key, hash: number, value: Uint8Array, row: Uint8Array | undefined): void {
-    this.changed(key, hash, row, value, 0)
+    this.changed(key, hash, row && { bytes: row, start: 0, end: row.length }, value, 0)
   }
 }
 

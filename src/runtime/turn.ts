@@ -14,7 +14,7 @@ import { isHintKey } from '../protocol/hint.js'
 import type { Level } from '../protocol/write.js'
 import { isVolatile } from '../versions/mode.js'
 import type { Stamp, StoredObject } from '../versions/object.js'
-import { decodeObject, encodeObject, isMortal } from '../versions/object-codec.js'
+import { decodeObject, encodeObject, isMortal, type Located } from '../versions/object-codec.js'
 import type { Journal } from './journal.js'
 import type { Listings } from './listings.js'
 import type { HostPorts, HostStorage } from './ports.js'
@@ -39,7 +39,8 @@ export class HostTurn implements Turn {
   private found: Key | undefined
   /** The last read, while nothing was written since. */
   private readKey: Key | undefined
-  private readBytes: Uint8Array | Error | undefined
+  private readAs: 'nothing' | 'bytes' | 'unreadable' = 'nothing'
+  private readonly located: Located = { bytes: new Uint8Array(0), start: 0, end: 0 }
   readonly incarnation: Incarnation
   readonly catchUp: Turn['catchUp']
   private readonly ports: HostPorts
@@ -141,9 +142,8 @@ export class HostTurn implements Turn {
   }
 
   get(key: Key, hash: number): StoredObject | undefined | typeof unreadable {
-    const bytes = this.bytesOf(key, hash)
-    if (bytes === undefined) return undefined
-    if (bytes instanceof Error) return unreadable
+    const bytes = this.getEncoded(key, hash)
+    if (bytes === undefined || bytes === unreadable) return bytes
     try {
       return decodeObject(bytes, hash)
     } catch (error) {
@@ -153,16 +153,32 @@ export class HostTurn implements Turn {
   }
 
   getEncoded(key: Key, hash: number): Uint8Array | undefined | typeof unreadable {
-    const bytes = this.bytesOf(key, hash)
-    return bytes instanceof Error ? unreadable : bytes
+    const found = this.locate(key, hash)
+    return found === undefined || found === unreadable ? found : found.bytes.subarray(found.start, found.end)
   }
 
-  private bytesOf(key: Key, hash: number): Uint8Array | Error | undefined {
-    const view = this.ports.storage?.memory.get(key, hash)
-    this.found = view === undefined ? undefined : key
+  locate(key: Key, hash: number): Located | undefined | typeof unreadable {
+    const memory = this.ports.storage?.memory
     this.readKey = key
-    this.readBytes = view ?? this.fetched?.get(key)
-    return this.readBytes
+    if (memory?.locate(key, hash, this.located, true) === true) {
+      this.found = key
+      this.readAs = 'bytes'
+      return this.located
+    }
+    this.found = undefined
+    return this.lookIntoFetched(key)
+  }
+
+  private lookIntoFetched(key: Key): Located | undefined | typeof unreadable {
+    const row = this.fetched?.get(key)
+    this.readAs = row === undefined ? 'nothing' : row instanceof Error ? 'unreadable' : 'bytes'
+    if (row instanceof Error) return unreadable
+    if (row === undefined) return undefined
+    const { located } = this
+    located.bytes = row
+    located.start = 0
+    located.end = row.length
+    return located
   }
 
   put(partition: Partition, key: Key, hash: number, object: StoredObject, level: Level): void {
@@ -195,23 +211,25 @@ export class HostTurn implements Turn {
     } else this.journal?.write(key, hash, encoded, level)
   }
 
-  /** The bytes that are replaced. */
-  private before(key: Key, hash: number): Uint8Array | undefined {
+  /** What is replaced. */
+  private before(key: Key, hash: number): Located | undefined {
     const { memory, trees } = this.ports.storage as HostStorage
-    const isKnown = this.readKey === key
-    const before = isKnown ? this.readBytes : (memory.peek(key, hash) ?? this.fetched?.get(key))
+    if (this.readKey !== key) {
+      if (memory.locate(key, hash, this.located, false)) this.readAs = 'bytes'
+      else this.lookIntoFetched(key)
+    }
     this.readKey = undefined
-    this.readBytes = undefined
-    if (!(before instanceof Error)) return before
+    if (this.readAs === 'bytes') return this.located
     // What it was nobody can read, so nobody can take it out of the tree.
-    trees.doubt(trees.partitionOf(hash))
+    if (this.readAs === 'unreadable') trees.doubt(trees.partitionOf(hash))
     return undefined
   }
 
   delete(partition: Partition, key: Key, hash: number, known?: Uint8Array): void {
     const { storage } = this.ports
     if (storage !== undefined && !isHintKey(key)) {
-      storage.trees.changed(key, hash, known ?? this.before(key, hash), undefined, this.now)
+      const was = known && { bytes: known, start: 0, end: known.length }
+      storage.trees.changed(key, hash, was ?? this.before(key, hash), undefined, this.now)
     }
     // In this order: a life that ends between the two has only said too much.
     this.journal?.forget(partition, key)

@@ -11,6 +11,7 @@ import { assert } from '../base/assert.js'
 import { latin1Slice, latin1Write } from '../base/bytes.js'
 import { limits } from '../base/limits.js'
 import type { Key } from '../base/units.js'
+import type { Located } from '../versions/object-codec.js'
 import { type Adoption, adoptMemory, type IsWhole } from './object-buffer-adopt.js'
 import { fresh, type Kind, kept } from './object-buffer-arena.js'
 import {
@@ -112,6 +113,19 @@ export class ObjectBuffer {
     if (slot < 0) return undefined
     index.use(slot)
     return this.view(index.unit(slot), key.length)
+  }
+
+  /** Where the value lies, good until the next put. Counts as a use unless it is only a look. */
+  locate(key: Key, hash: number, into: Located, isUse: boolean): boolean {
+    const { index, bytes } = this.table
+    const slot = index.find(key, hash)
+    if (slot < 0) return false
+    if (isUse) index.use(slot)
+    const unit = index.unit(slot)
+    into.bytes = bytes
+    into.start = unit * 8 + entryHeaderBytes + key.length
+    into.end = into.start + this.table.valueLength(unit)
+    return true
   }
 
   /** Like get, for walks over many objects: does not count as a use, so it keeps nothing from eviction. */

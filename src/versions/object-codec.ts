@@ -98,12 +98,14 @@ function encodeSibling(sibling: Sibling, clock: StoredObject['clock']): void {
   scratch.raw(value)
 }
 
+/** A format, a kind, something, and a checksum. */
+const wholeBytesMin = 7
+/** What a CRC-32 comes to that goes on over itself, as it lies: whatever came before, and only when it is right. */
+const residue = 0x2144df1c
+
 /** True when the checksum is right. */
 export function looksWhole(bytes: Uint8Array, keyHash: number): boolean {
-  const end = bytes.length - 4
-  if (end < 3) return false
-  const sum = new Reader(bytes, end).u32()
-  return crc32(bytes.subarray(0, end), keyHash) === sum
+  return bytes.length >= wholeBytesMin && crc32(bytes, keyHash) === residue
 }
 
 /** What `findLatest` has found: the encoding byte of the value, and where it begins and ends. */
@@ -167,26 +169,38 @@ function decodeLatest(reader: Reader, bytes: Uint8Array): StoredObject {
   return { clock: [{ actor: dot.actor, counter: dot.counter, time }], siblings: [sibling], encoded: bytes }
 }
 
-/**
- * Which of two encoded objects is newer, where both are single last-write-wins values with different stamps;
- * undefined where that cannot be told without decoding them. Checksums are not looked at.
- */
-export function newerOf(a: Uint8Array, b: Uint8Array): Uint8Array | undefined {
-  if (a[0] !== format || b[0] !== format || a[1] !== latestKind || b[1] !== latestKind) return undefined
-  if (a.length < stampAt + 8 || b.length < stampAt + 8) return undefined
-  const left = new Reader(a, stampAt).f64()
-  const right = new Reader(b, stampAt).f64()
-  if (left === right) return undefined
-  return left > right ? a : b
+/** An encoded object that lies in other bytes. */
+export interface Located {
+  bytes: Uint8Array
+  start: number
+  end: number
+}
+
+/** True for one last-write-wins value that is newer than another one, by their first bytes; checksums are not looked at. */
+export function replaces(newer: Uint8Array, { bytes, start, end }: Located): boolean {
+  if (!isLatest(newer, 0, newer.length) || !isLatest(bytes, start, end)) return false
+  return stampOfLatest(newer, 0) > stampOfLatest(bytes, start)
+}
+
+function isLatest(bytes: Uint8Array, start: number, end: number): boolean {
+  return bytes[start] === format && bytes[start + 1] === latestKind && end - start >= stampAt + 8
+}
+
+const stampWords = new Float64Array(1)
+const stampBytes = new Uint8Array(stampWords.buffer)
+
+function stampOfLatest(bytes: Uint8Array, start: number): number {
+  for (let i = 0; i < 8; i++) stampBytes[i] = bytes[start + stampAt + i] as number
+  return stampWords[0] as number
 }
 
 /** True for one last-write-wins value that is neither deleted nor expired; for any other object, what its kind says: no. */
-export function isLive(bytes: Uint8Array, wall: number): boolean {
-  if (bytes[1] !== latestKind) return false
-  const flags = bytes[2] as number
+export function isLive({ bytes, start, end }: Located, wall: number): boolean {
+  if (!isLatest(bytes, start, end)) return false
+  const flags = bytes[start + 2] as number
   if (flags === 0) return true
   if ((flags & 1) !== 0) return false
-  const reader = new Reader(bytes, stampAt + 16)
+  const reader = new Reader(bytes, start + stampAt + 16, end)
   reader.varint()
   reader.u32()
   return reader.f64() > wall
@@ -212,7 +226,13 @@ const modes: readonly Mode[] = Array.from({ length: 256 }, (_, encoding) => ({
 
 /** What an encoded object says of itself, without looking at values or checksum; of a damaged one, anything. */
 export function modeOf(bytes: Uint8Array): Mode {
-  if (bytes[1] === latestKind) return modes[bytes[3] as number] as Mode
+  return modeAt(bytes, 0, bytes.length)
+}
+
+/** The same of one that lies in other bytes. */
+export function modeAt(whole: Uint8Array, start: number, end: number): Mode {
+  if (whole[start + 1] === latestKind) return modes[whole[start + 3] as number] as Mode
+  const bytes = whole.subarray(start, end)
   let volatile = true
   let copies = 1
   const isWhole = eachSibling(bytes, (_flags, encoding) => {

@@ -56,7 +56,7 @@ export function putDirect(state: GatewayState, ring: Ring, envelope: Envelope<Pu
     envelope,
     list,
     partition,
-    generations: [],
+    nodes: state.nodes,
     tally: writeTally(n, w, dw),
     object,
     stamp: state.lastStamp,
@@ -73,7 +73,6 @@ export function putDirect(state: GatewayState, ring: Ring, envelope: Envelope<Pu
   const others = level === 'memory' ? durable : ({ ...durable, level: 'memory' } as const)
   for (let place = 0; place < n; place++) {
     const node = list[place] as number
-    pending.generations.push(generationOf(state, node))
     turn.send(vnodeAddress(node, partition), place < dw ? durable : others, request, pending.travelEnd)
   }
 }
@@ -204,10 +203,10 @@ export function directNodesChanged(
   pending: PendingDirect,
   turn: Turn,
 ): void {
-  const { list, tally, generations } = pending
+  const { list, tally, nodes } = pending
   for (let place = 0; place < tally.n; place++) {
     const node = list[place] as number
-    const isSame = isBrisk(state, node) && generationOf(state, node) === generations[place]
+    const isSame = isBrisk(state, node) && generationOf(state, node) === nodes[node]?.generation
     if (isSame || ((tally.stored >>> place) & 1) === 1) continue
     lose(state, request, pending, place, true, turn)
     if (!state.pending.has(request)) return

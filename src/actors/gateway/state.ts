@@ -73,7 +73,8 @@ export interface PendingDirect {
   readonly partition: Partition
   /** The first n have a place each, the others may keep a hint: the ring's word when it began. */
   readonly list: readonly NodeId[]
-  readonly generations: number[]
+  /** What the nodes were when they were asked. */
+  readonly nodes: GatewayState['nodes']
   readonly tally: WriteTally
   /** The encoded version, until when it may travel, and what it is called. */
   readonly object: Uint8Array

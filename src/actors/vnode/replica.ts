@@ -6,6 +6,7 @@ import type { ErrorCode } from '../../base/errors.js'
 import type { Key, Partition } from '../../base/units.js'
 import type { Address } from '../../protocol/address.js'
 import type { Envelope } from '../../protocol/envelope.js'
+import { replicatedMessage } from '../../protocol/replicated.js'
 import type { Level, Replicate, Replicated, ReplicateFailed } from '../../protocol/write.js'
 import { later, latestOf, merge } from '../../versions/merge.js'
 import { conflictsOf, isVolatile } from '../../versions/mode.js'
@@ -17,7 +18,7 @@ import {
   isVolatileEncoded,
   looksWhole,
   modeOf,
-  newerOf,
+  replaces,
 } from '../../versions/object-codec.js'
 import { liveSiblings } from '../../versions/read.js'
 import { type Turn, unreadable } from '../actor.js'
@@ -98,7 +99,7 @@ export function storeCopy(
   if (merged !== local) turn.put(partition, key, copy.hash, merged, level)
   else if (level !== 'memory') turn.persist(level)
   const existed = local !== undefined && liveSiblings(local, turn.wall).length > 0
-  acknowledge(envelope, level, { existed, overtaken: merged !== incoming && isLater(merged, incoming) }, turn)
+  acknowledge(envelope, level, existed, merged !== incoming && isLater(merged, incoming), turn)
   return found === unreadable ? 'replaced' : 'stored'
 }
 
@@ -111,14 +112,14 @@ function refuse(envelope: Envelope, code: ErrorCode, turn: Turn): 'refused' {
 function replaceLatest(partition: Partition, key: Key, envelope: Envelope, copy: Copy, turn: Turn): boolean {
   const volatile = isVolatileEncoded(copy.object)
   if (volatile === undefined) return false
-  const local = turn.getEncoded(key, copy.hash)
+  const local = turn.locate(key, copy.hash)
   if (local === unreadable) return false
-  if (local !== undefined && newerOf(copy.object, local) !== copy.object) return false
+  if (local !== undefined && !replaces(copy.object, local)) return false
   if (!looksWhole(copy.object, copy.hash)) return false
   const level = volatile ? 'memory' : copy.level
   const existed = local !== undefined && isLive(local, turn.wall)
   turn.putEncoded(partition, key, copy.hash, copy.object, level, volatile)
-  acknowledge(envelope, level, { existed, overtaken: false }, turn)
+  acknowledge(envelope, level, existed, false, turn)
   return true
 }
 
@@ -126,25 +127,23 @@ function isLater(a: StoredObject, b: StoredObject): boolean {
   return later(latestOf(a), latestOf(b))
 }
 
-const stored: Readonly<Record<Level, Replicated>> = {
-  memory: { type: 'replicated', level: 'memory' },
-  os: { type: 'replicated', level: 'os' },
-  disk: { type: 'replicated', level: 'disk' },
-}
 const notStored: ReplicateFailed = { type: 'replicate-failed', code: 'storage-failed' }
 
-interface Before {
-  /** A live value was there. */
-  readonly existed: boolean
-  /** What was there is later, and stays. */
-  readonly overtaken: boolean
-}
-
-function acknowledge(envelope: Envelope, level: Level, { existed, overtaken }: Before, turn: Turn): void {
+/** `existed`: a live value was there before. `overtaken`: what was there is later, and stays. */
+function acknowledge(
+  envelope: Envelope,
+  level: Level,
+  existed: boolean,
+  overtaken: boolean,
+  turn: Turn,
+): void {
   const { from, request } = envelope
-  const plain = stored[level]
   // Only who leads without holding a copy must be told what was there.
-  const message = from.kind === 'gateway' && (existed || overtaken) ? { ...plain, existed, overtaken } : plain
+  const message = replicatedMessage(
+    level,
+    existed && from.kind === 'gateway',
+    overtaken && from.kind === 'gateway',
+  )
   turn.sendDurable(level, from as Address<'vnode'>, message, notStored, request)
 }
 

@@ -6,7 +6,7 @@ import { Malformed, Writer } from '../../base/bytes.js'
 import { limits } from '../../base/limits.js'
 import type { NodeId } from '../../base/units.js'
 import { Acknowledgements, decodeMessage } from '../../protocol/acknowledgements.js'
-import { encodeEnvelope } from '../../protocol/codec.js'
+import { encodeEnvelope, toNodeAt } from '../../protocol/codec.js'
 import { type Envelope, refusalOf } from '../../protocol/envelope.js'
 import { MailboxReader, MailboxWriter } from '../mailbox.js'
 import type { Posted } from '../ports.js'
@@ -35,6 +35,8 @@ export class Transport {
   private readonly links: Links
   private readonly messageBytesMax: number
   private readonly scratch = new Writer(64 * 1024)
+  /** What `scratch` holds. */
+  private last: Envelope | undefined
   /** Messages that could not be read; a broken peer, counted and dropped. */
   damaged = 0
 
@@ -74,13 +76,32 @@ export class Transport {
       all.add(envelope)
       return 'sent'
     }
-    const { scratch } = this
-    scratch.reset()
-    encodeEnvelope(scratch, envelope)
+    const scratch = this.encoded(envelope)
     if (writer.push(this.generation, generation, scratch.bytes, 0, scratch.length) !== 'full') return 'sent'
     if (refusalOf(envelope.message, 'overloaded') !== undefined) return 'full'
     writer.pushAlways(this.generation, generation, scratch.bytes, 0, scratch.length)
     return 'sent'
+  }
+
+  /** In bytes. What goes to several nodes one after the other differs in one of them. */
+  private encoded(envelope: Envelope): Writer {
+    const { scratch, last } = this
+    const { message, request, deadline, from, to } = envelope
+    const isSame =
+      last !== undefined &&
+      last.message === message &&
+      last.request === request &&
+      last.deadline === deadline &&
+      last.from === from &&
+      last.to.kind === to.kind &&
+      last.to.partition === to.partition
+    if (isSame) scratch.bytes[toNodeAt] = to.node
+    else {
+      scratch.reset()
+      encodeEnvelope(scratch, envelope)
+      this.last = envelope
+    }
+    return scratch
   }
 
   private acknowledge(writer: MailboxWriter, all: Acknowledgements): void {
