@@ -23,6 +23,18 @@ export function latin1Write(bytes: Buffer, text: string, start: number): void {
   ;(bytes as Latin1Buffer).latin1Write(text, start, text.length)
 }
 
+/** The class of Buffers itself, whose constructor asks less than `subarray` does. */
+const BufferView = (
+  Buffer as unknown as {
+    readonly [Symbol.species]: new (of: ArrayBufferLike, at: number, length: number) => Buffer
+  }
+)[Symbol.species]
+
+/** The bytes from `start` to `end`, which must be within `bytes`, not a copy. */
+export function viewOf(bytes: Uint8Array, start: number, end: number): Buffer {
+  return new BufferView(bytes.buffer, bytes.byteOffset + start, end - start)
+}
+
 const slabBytes = 64 * 1024
 let slab = Buffer.allocUnsafeSlow(slabBytes)
 let slabUsed = 0
@@ -208,7 +220,7 @@ export class Reader {
   /** A view of the next `count` bytes, not a copy. */
   raw(count: number): Buffer {
     const at = this.take(count)
-    return this.bytes.subarray(at, at + count)
+    return viewOf(this.bytes, at, at + count)
   }
 
   latin1(count: number): string {

@@ -2,7 +2,7 @@
 // request means is decided by actors; this file translates.
 
 import { crc32 } from 'node:zlib'
-import { Malformed } from '../base/bytes.js'
+import { Malformed, viewOf } from '../base/bytes.js'
 import { RingspunError } from '../base/errors.js'
 import { limits } from '../base/limits.js'
 import type { Key, Millis, NodeId } from '../base/units.js'
@@ -29,7 +29,7 @@ import type {
   WriteOptions,
   WriteResult,
 } from './api.js'
-import { decodeValue, encodeValue } from './codec.js'
+import { decodeBytes, decodeValue, encodeValue } from './codec.js'
 import type { ClusterCore } from './core.js'
 import { bucketPrefix, describe, internalKey, userKey } from './keys.js'
 import {
@@ -58,13 +58,6 @@ const readNames = [...requestNames, 'r', 'pr']
 const writeNames = [...requestNames, 'context', 'w', 'dw', 'pw']
 const deleteNames = [...writeNames, 'returnPrevious']
 const putNames = [...deleteNames, 'ttl', 'expiresAt', 'keepExpiry', 'condition']
-
-/** A read that was checked. */
-interface Question {
-  readonly message: Get
-  readonly timeoutMs: Millis
-  readonly signal: AbortSignal | undefined
-}
 
 /** A write that was checked and can be sent. */
 interface Prepared {
@@ -107,37 +100,39 @@ export class ClusterBucket<T> implements Bucket<T> {
     return this.core.propertiesOf(this.name)
   }
 
-  get(key: KeyInput, options?: ReadOptions): Promise<GetResult<T>> {
+  get(key: KeyInput, options: ReadOptions = none): Promise<GetResult<T>> {
     try {
-      const question = this.question(key, options)
-      const found = this.look(question)
-      return found === undefined ? this.ask(question) : this.core.pace.resolve(found)
+      const message = this.question(key, options)
+      const found = this.look(message, options.signal)
+      return found === undefined ? this.ask(message, options) : this.core.pace.resolve(found)
     } catch (error) {
       return Promise.reject(error)
     }
   }
 
-  getSync(key: KeyInput, options?: ReadOptions): GetResult<T> | undefined {
-    const question = this.question(key, options)
-    this.core.requests.check(question.signal)
-    return this.look(question)
+  getSync(key: KeyInput, options: ReadOptions = none): GetResult<T> | undefined {
+    const message = this.question(key, options)
+    this.core.requests.check(options.signal)
+    return this.look(message, options.signal)
   }
 
-  private question(key: KeyInput, options: ReadOptions | undefined): Question {
-    const { n, r, conflicts } = this.properties
+  /** Checks all that was asked. */
+  private question(key: KeyInput, options: ReadOptions): Get {
+    const { n, r: usual, conflicts } = this.properties
+    let r = usual
+    let pr = 0
+    if (options !== none) {
+      checkNames(options, readNames, 'get')
+      timeoutOf(options)
+      if (options.r !== undefined) r = checkR(options.r, n)
+      if (options.pr !== undefined) pr = checkPr(options.pr, r)
+    }
     const internal = internalKey(this.prefix, key)
-    const hash = this.core.hash(internal)
-    const plain = { type: 'get', key: internal, hash, conflicts, n, r, pr: 0 } as const
-    if (options === undefined) return { message: plain, timeoutMs: timeoutOf(none), signal: undefined }
-    checkNames(options, readNames, 'get')
-    const wanted = options.r === undefined ? r : checkR(options.r, n)
-    const pr = options.pr === undefined ? 0 : checkPr(options.pr, wanted)
-    const timeoutMs = timeoutOf(options)
-    return { message: { ...plain, r: wanted, pr }, timeoutMs, signal: options.signal }
+    return { type: 'get', key: internal, hash: this.core.hash(internal), conflicts, n, r, pr }
   }
 
   /** What R replicas have in memory, without a message (runtime/shared-reads). */
-  private look({ message, signal }: Question): GetResult<T> | undefined {
+  private look(message: Get, signal: AbortSignal | undefined): GetResult<T> | undefined {
     const { shared, requests } = this.core
     if (shared === undefined || requests.refuses(signal)) return undefined
     const { key, hash, n, r, conflicts } = message
@@ -148,7 +143,7 @@ export class ClusterBucket<T> implements Bucket<T> {
     // Two copies that are equal to the byte prove each other; one alone is proved by its checksum.
     if (findLatest(copy.bytes, copy.valueStart, copy.valueEnd) && (r > 1 || looksWhole(copy.value, hash))) {
       const { encoding, start, end } = latest
-      const value = decodeValue({ encoding, value: copy.bytes.subarray(start, end) }, this.codec, true) as T
+      const value = decodeBytes(viewOf(copy.bytes, start, end), encoding, this.codec, true) as T
       return new Glance(this, value, hash, first, copy)
     }
     try {
@@ -161,8 +156,8 @@ export class ClusterBucket<T> implements Bucket<T> {
     }
   }
 
-  private ask({ message, timeoutMs, signal }: Question): Promise<GetResult<T>> {
-    return this.core.requests.sendFor(message, timeoutMs, signal, this.reading)
+  private ask(message: Get, options: ReadOptions): Promise<GetResult<T>> {
+    return this.core.requests.sendFor(message, timeoutOf(options), options.signal, this.reading)
   }
 
   put(key: KeyInput, value: T, options: PutOptions = none): Promise<WriteResult<T>> {
@@ -251,10 +246,10 @@ export class ClusterBucket<T> implements Bucket<T> {
       const asked: Promise<unknown>[] = []
       const end = Math.min(keys.length, start + windowMax)
       for (let at = start; at < end; at++) {
-        const question = this.question(keys[at] as KeyInput, options)
-        const found = this.look(question)
+        const message = this.question(keys[at] as KeyInput, options)
+        const found = this.look(message, options.signal)
         if (found !== undefined) results[at] = found
-        else asked.push(this.ask(question).then((result) => (results[at] = result)))
+        else asked.push(this.ask(message, options).then((result) => (results[at] = result)))
       }
       if (asked.length > 0) await Promise.all(asked)
       else if (end < keys.length) await this.core.pace.yield()

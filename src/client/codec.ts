@@ -98,11 +98,20 @@ function checkPlain(value: object): void {
   }
 }
 
-/** `owned`: the bytes are nobody else's, and may be handed out as they are. */
 export function decodeValue(
-  { value, encoding: mode }: Pick<Sibling, 'value' | 'encoding'>,
+  { value, encoding }: Pick<Sibling, 'value' | 'encoding'>,
   codec: 'auto' | 'bytes',
   owned = false,
+): unknown {
+  return decodeBytes(value, encoding, codec, owned)
+}
+
+/** `mode`: the encoding byte of the sibling. `owned`: the bytes are nobody else's, and may be handed out as they are. */
+export function decodeBytes(
+  value: Uint8Array,
+  mode: number,
+  codec: 'auto' | 'bytes',
+  owned: boolean,
 ): unknown {
   const encoding = codecOf(mode)
   // A copy of its own: what is handed out must not change, nor keep a whole batch of messages alive.

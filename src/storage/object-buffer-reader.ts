@@ -48,6 +48,7 @@ export class ObjectReader {
   private generation = 0
   /** Only so that what is loaded early is not found superfluous. */
   touched = 0
+  private reads = 0
   /** A word that nobody else looks at: see `fence`. */
   private readonly own = new Int32Array(new SharedArrayBuffer(4))
 
@@ -74,13 +75,12 @@ export class ObjectReader {
   }
 
   /**
-   * Begins to load what a read of this hash will need: the place of the index, and its count of uses. Waiting for
+   * Begins to load what a read of this hash will need: the place of the index. Waiting for
    * memory is most of a read, and the fences below keep two reads from waiting together. Returns what is there.
    */
   touch(hash: number): number {
     const { words, geometry } = this
     const slot = homeOf(hash, this.scale)
-    this.touched = this.bytes[geometry.usesByte + slot] as number
     return words[geometry.indexWord + slot * 2 + 1] as number
   }
 
@@ -249,7 +249,9 @@ export class ObjectReader {
     return Atomics.load(words, headerWord.complete) === 1 ? absent : undefined
   }
 
+  /** One read in four is counted: the count of a key that matters is soon full, and looking at it costs a wait. */
   private use(slot: number): void {
+    if ((++this.reads & 3) !== 0) return
     const at = this.geometry.usesByte + slot
     const uses = this.bytes[at] as number
     // Only a hint for eviction: whoever's count it becomes, nothing else is touched.

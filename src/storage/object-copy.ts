@@ -2,6 +2,8 @@
 // entry of another replica can be compared with it word by word, without a call and without an allocation.
 // Small copies share slabs, as Node's own small buffers do: a value that is kept keeps a slab of 8 KiB.
 
+import { viewOf } from '../base/bytes.js'
+
 const slabBytes = 8 * 1024
 /** Larger ones have memory of their own. */
 const sharedBytesMax = slabBytes / 4
@@ -46,6 +48,6 @@ export class ObjectCopy {
 
   /** The value, as a view. */
   get value(): Buffer {
-    return this.bytes.subarray(this.valueStart, this.valueEnd)
+    return viewOf(this.bytes, this.valueStart, this.valueEnd)
   }
 }
