@@ -11,8 +11,8 @@
 
 import { crc32 } from 'node:zlib'
 import { errorTable } from '../../base/errors.js'
-import type { RequestId } from '../../base/units.js'
-import { type Address, vnodeAddress } from '../../protocol/address.js'
+import type { NodeId, RequestId } from '../../base/units.js'
+import { type Address, threadsMax, vnodeAddress } from '../../protocol/address.js'
 import type { Envelope } from '../../protocol/envelope.js'
 import {
   isDecided,
@@ -65,16 +65,54 @@ export function putDirect(state: GatewayState, ring: Ring, envelope: Envelope<Pu
     existed: false,
     answered: false,
     unsure: 0,
+    writers: level === 'memory' ? 0 : writersOf(state, ring, list, n, dw),
   }
   const request = nextRequest(state)
   open(state, request, pending, turn)
   // dw of them write through before they answer; all log what they hold soon after.
+  const { writers } = pending
   const durable = { type: 'replicate', key, hash, object, level } as const
   const others = level === 'memory' ? durable : ({ ...durable, level: 'memory' } as const)
   for (let place = 0; place < n; place++) {
     const node = list[place] as number
-    turn.send(vnodeAddress(node, partition), place < dw ? durable : others, request, pending.travelEnd)
+    turn.send(
+      vnodeAddress(node, partition),
+      ((writers >>> place) & 1) === 1 ? durable : others,
+      request,
+      pending.travelEnd,
+    )
   }
+}
+
+/** Puts in a row that the same nodes write through, at least. */
+const inRowMin = 8
+
+/**
+ * Who writes through, as places: for some puts in a row the same nodes, as far as they are replicas, so that an fsync
+ * serves many; for the next ones the next nodes, so that as many fsyncs are under way as there are nodes.
+ */
+function writersOf(state: GatewayState, ring: Ring, list: readonly NodeId[], n: number, dw: number): number {
+  if (dw === 0 || dw === n) return (1 << dw) - 1
+  if (--state.writerLeft < 0) {
+    state.writerLeft = Math.max(inRowMin, Math.ceil(state.pending.size / ring.nodes.length))
+    state.writerAt = (state.writerAt + 1) % ring.nodes.length
+  }
+  const wanted = ring.nodes[state.writerAt] as NodeId
+  let writers = 0
+  for (let found = 0; found < dw; found++) {
+    let best = -1
+    for (let place = 0; place < n; place++) {
+      if (((writers >>> place) & 1) === 1) continue
+      if (best < 0 || distance(list[place] as NodeId, wanted) < distance(list[best] as NodeId, wanted))
+        best = place
+    }
+    writers |= 1 << best
+  }
+  return writers
+}
+
+function distance(node: NodeId, from: NodeId): number {
+  return (node - from + threadsMax) % threadsMax
 }
 
 /** With a clock of its own event alone, as every last-write-wins version (versions/write.ts). */
@@ -149,11 +187,11 @@ function lose(
 
 function settle(state: GatewayState, request: RequestId, pending: PendingDirect, turn: Turn): void {
   const { tally } = pending
-  const { dw, level } = pending.envelope.message
+  const { level } = pending.envelope.message
   if (!pending.answered) {
     const verdict = writeVerdict(tally)
-    // Nobody but the first dw was asked to write through.
-    const writerFailed = (tally.failed & ~tally.durable & ((1 << dw) - 1)) !== 0
+    // Nobody else was asked to write through.
+    const writerFailed = (tally.failed & ~tally.durable & pending.writers) !== 0
     if (verdict === 'lost' || (verdict === 'waiting' && writerFailed))
       return giveToCoordinator(state, request, pending, turn)
     if (verdict === 'ok') answer(state, pending, level, turn)

@@ -36,6 +36,8 @@ export const gatewayActor: Actor<GatewayState, GatewayMessage> = {
       actor: actorOf(turn.incarnation),
       counter: 0,
       lastStamp: 0,
+      writerAt: 0,
+      writerLeft: 0,
       pending: new NumberMap(),
       readRepairs: 0,
       readRepairsFailed: 0,

@@ -81,6 +81,8 @@ export interface PendingDirect {
   readonly travelEnd: Millis
   readonly stamp: Stamp
   readonly counter: number
+  /** Places, as bits, that were asked to write through. */
+  readonly writers: number
   /** Some replica held a live value before. */
   existed: boolean
   answered: boolean
@@ -116,6 +118,9 @@ export interface GatewayState {
   readonly actor: Incarnation
   counter: number
   lastStamp: Stamp
+  /** Which node of the ring writes through what is put now, and how many puts still. */
+  writerAt: number
+  writerLeft: number
   readonly pending: NumberMap<Pending>
   /** Stale copies that reads have found and that are mended, so far; and those that could not be. */
   readRepairs: number
