@@ -75,8 +75,6 @@ export interface SimNodeWorld {
 interface Adopted {
   readonly memory: ObjectBuffer
   readonly found: { readonly dropped: number; readonly wasComplete: boolean } | undefined
-  /** Everything that was ever logged is in it, or in rows. */
-  readonly isSettled: boolean
 }
 
 export class SimNode {
@@ -174,22 +172,19 @@ export class SimNode {
     this.volatile = []
     if (this.memory === undefined || this.wasComplete === undefined) {
       this.memory = createObjectBuffer(this.world.memoryBytes)
-      return { memory: new ObjectBuffer(this.memory), found: undefined, isSettled: false }
+      return { memory: new ObjectBuffer(this.memory), found: undefined }
     }
     const memory = new ObjectBuffer(this.memory)
-    const wasForgetting = memory.forgetting
     const { dropped } = memory.adopt((key, hash, value) => {
       const whole = looksWhole(value, hash)
       if (whole && isVolatile(decodeObject(value, hash))) this.volatile.push({ key, hash })
       return whole
     })
     const found = { dropped, wasComplete: this.wasComplete }
-    return { memory, found, isSettled: dropped === 0 && !wasForgetting }
+    return { memory, found }
   }
 
-  /** Where memory came over whole, the log says nothing that it does not. */
-  private restoreRedo({ memory, isSettled }: Adopted, done: (damage: Error | undefined) => void): void {
-    if (isSettled) return done(undefined)
+  private restoreRedo({ memory }: Adopted, done: (damage: Error | undefined) => void): void {
     const { partitions } = this.world.ring
     const partitionOf = (hash: number) => Math.floor((hash * partitions) / 0x1_0000_0000)
     restoreRedo({ store: this.disk, memory, partitionOf }, (error, damage) => {

@@ -123,7 +123,7 @@ export function handDriven(
   const fatal: Error[] = []
   const marks: number[] = []
   const highWater: HighWater = { note: (_incarnation, sequence) => void marks.push(sequence) }
-  const storage: HostStorage = { memory, store, highWater, trees: new Trees(16), sequence: 10 }
+  const storage: HostStorage = { memory, store, highWater, trees: new Trees(16), sequence: 10, logged: true }
   const ports: HostPorts = {
     thread: 1,
     now: () => clock.now,
