@@ -21,6 +21,7 @@ import { decodeMeta, encodeMeta, type Meta, membershipRow, metaRow } from '../st
 import { ObjectBuffer } from '../storage/object-buffer.js'
 import { createObjectBuffer } from '../storage/object-buffer-layout.js'
 import { assess, type Verdict } from '../storage/recovery.js'
+import { redoBounds } from '../storage/redo-rows.js'
 import type { Store } from '../storage/store.js'
 import { isVolatile } from '../versions/mode.js'
 import { decodeObject, looksWhole } from '../versions/object-codec.js'
@@ -286,6 +287,19 @@ export class SimNode {
     this.memory = undefined
     this.wasComplete = undefined
     this.disk = this.disk.crash(kind, keep)
+  }
+
+  /** The process of this node dies, and one row of its redo log is not what it was: `at`, 0 <= at < 1, says which. */
+  damageLog(at: number): void {
+    this.loseMemory('process')
+    this.disk.walk(redoBounds.after, redoBounds.before, Number.MAX_SAFE_INTEGER, (_error, rows) => {
+      const chosen = rows[Math.floor(at * rows.length)]
+      if (chosen === undefined) return
+      const value = Uint8Array.from(chosen.value)
+      const byte = Math.floor(at * value.length)
+      value[byte] = (value[byte] as number) ^ 0x10
+      this.disk.commit([{ row: chosen.row, value }], 'disk', () => {})
+    })
   }
 
   /** Somebody empties the directory. */
