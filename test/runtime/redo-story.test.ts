@@ -23,6 +23,14 @@ const step = fc.oneof(
   },
   { weight: 2, arbitrary: fc.record({ what: fc.constant('remove' as const), name }) },
   {
+    weight: 1,
+    arbitrary: fc.record({
+      what: fc.constant('persist' as const),
+      name,
+      level: fc.constantFrom('os' as const, 'disk' as const),
+    }),
+  },
+  {
     weight: 4,
     arbitrary: fc.record({ what: fc.constant('run' as const), count: fc.integer({ min: 1, max: 4 }) }),
   },
@@ -50,7 +58,8 @@ type Step = typeof step extends fc.Arbitrary<infer S> ? S : never
 function take(story: RedoStory, step: Step): void {
   if (step.what === 'write') {
     story.write(step.name, step.size, step.level, step.isVolatile && step.level === 'memory')
-  } else if (step.what === 'remove') story.remove(step.name)
+  } else if (step.what === 'persist') story.persist(step.name, step.level)
+  else if (step.what === 'remove') story.remove(step.name)
   else if (step.what === 'run') story.run(step.count)
   else if (step.what === 'pass') story.pass(step.ms)
   else if (step.what === 'flush') story.flush()
@@ -66,6 +75,7 @@ describe('whatever happens', () => {
         for (const each of steps) {
           take(story, each)
           story.check()
+          story.checkStore()
         }
         story.end('process', memories[0] as number, 99)
         story.write('a', 10, 'os')

@@ -2,6 +2,7 @@
 // given when the story says so, through deaths of the thread, of the process, and power cuts. Of each key it knows all
 // versions in order, and the last that was promised to survive each of them.
 
+import type { Key } from '../../src/base/units.js'
 import { singleAddress } from '../../src/protocol/address.js'
 import type { Envelope } from '../../src/protocol/envelope.js'
 import { Journal } from '../../src/runtime/journal.js'
@@ -12,9 +13,9 @@ import { createMemoryStore, type MemoryStore } from '../../src/storage/memory-st
 import { decodeMeta, type Meta, metaRow } from '../../src/storage/meta.js'
 import { ObjectBuffer } from '../../src/storage/object-buffer.js'
 import { createObjectBuffer } from '../../src/storage/object-buffer-layout.js'
-import { redoBounds } from '../../src/storage/redo-rows.js'
-import { type CommitLevel, type Done, objectRow, type RowKey, type Store } from '../../src/storage/store.js'
-import { withMode } from '../../src/versions/mode.js'
+import { readRedo, redoBounds } from '../../src/storage/redo-rows.js'
+import { type CommitLevel, type Done, objectRow, type Row, type Store } from '../../src/storage/store.js'
+import { isVolatile, withMode } from '../../src/versions/mode.js'
 import { decodeObject, encodeObject } from '../../src/versions/object-codec.js'
 import { handDriven, key } from './hand-driven.js'
 
@@ -42,6 +43,8 @@ export class RedoStory {
   private readonly versions = new Map<string, Versions>()
   private readonly waiting = new Map<Envelope, () => void>()
   private sequence = 0
+  /** Number of the last version of whatever key: none is used twice. */
+  private last = 0
 
   constructor(memoryBytes: number) {
     this.disk = createMemoryStore((task) => void this.answers.push(task))
@@ -106,16 +109,16 @@ export class RedoStory {
   }
 
   /** Writes a version, unless the node would refuse it. */
-  write(name: string, size: number, level: CommitLevel | 'memory', isVolatile = false): void {
+  write(name: string, size: number, level: CommitLevel | 'memory', ofMemory = false): void {
     const { memory, journal } = this
     const versions = this.of(name)
-    const value = `${name} ${versions.all.length} `.padEnd(size, '.')
-    const encoded = objectOf(value, isVolatile)
+    const value = `${name} ${++this.last} `.padEnd(size, '.')
+    const encoded = objectOf(value, ofMemory)
     if (encoded.length > memory.objectBytesMax || memory.dirtyBytes > memory.capacityBytes / 2) return
-    if (!memory.put(key(name), hashOf(name), encoded, isVolatile ? 'volatile' : 'dirty')) return
+    if (!memory.put(key(name), hashOf(name), encoded, ofMemory ? 'volatile' : 'dirty')) return
     versions.all.push(value)
-    versions.volatileNow = isVolatile
-    if (isVolatile) return
+    versions.volatileNow = ofMemory
+    if (ofMemory) return
     journal.write(key(name), hashOf(name), encoded, level)
     if (level !== 'memory') this.promise(name, level)
   }
@@ -127,6 +130,14 @@ export class RedoStory {
     versions.all.push(undefined)
     versions.volatileNow = false
     this.promise(name, 'disk')
+  }
+
+  /** As for a copy that was asked for again, durable now. */
+  persist(name: string, level: CommitLevel): void {
+    const { all, volatileNow } = this.of(name)
+    if (volatileNow || all.at(-1) === undefined) return
+    this.journal.persist(level)
+    this.promise(name, level)
   }
 
   /** Says that the newest version is kept, when it is. */
@@ -224,13 +235,34 @@ export class RedoStory {
     return decodeMeta(this.disk.look(metaRow) as Uint8Array)
   }
 
-  get logRows(): RowKey[] {
-    const found: RowKey[] = []
+  get logRows(): readonly Row[] {
+    let found: readonly Row[] = []
+    const asked = this.answers.splice(0)
     this.disk.walk(redoBounds.after, redoBounds.before, 1_000_000, (_error, rows) => {
-      for (const { row } of rows) found.push(row)
+      found = rows
     })
     this.answer()
+    this.answers.push(...asked)
     return found
+  }
+
+  /** Throws when the log would bring back what is older than the row, or tells of what is kept in memory only. */
+  checkStore(): void {
+    const newest = new Map<Key, Uint8Array>()
+    for (const { value } of this.logRows) {
+      readRedo(value, {
+        object: (of, _hash, bytes) => {
+          if (isVolatile(decodeObject(bytes, 0))) throw new Error(`${of} was logged`)
+          newest.set(of, bytes)
+        },
+        settled: (of) => void newest.delete(of),
+      })
+    }
+    for (const [of, bytes] of newest) {
+      const row = this.disk.look(objectRow(0, of))
+      if (row !== undefined && numberOf(row) > numberOf(bytes))
+        throw new Error(`the log of ${of} is older than its row`)
+    }
   }
 
   /** What the node answers: memory, then the row. */
@@ -279,17 +311,21 @@ export function hashOf(name: string): number {
   return (name.charCodeAt(0) * 0x9e3779b1) >>> 0
 }
 
-export function objectOf(value: string, isVolatile = false): Uint8Array {
+export function objectOf(value: string, ofMemory = false): Uint8Array {
   const dot = { actor: 1, counter: 1 }
   const sibling = {
     dot,
     stamp: 1,
     expires: 0,
     deleted: false,
-    encoding: withMode(1, 'last-write-wins', isVolatile, 3),
+    encoding: withMode(1, 'last-write-wins', ofMemory, 3),
     value: Buffer.from(value),
   }
   return encodeObject({ clock: [{ ...dot, time: 1 }], siblings: [sibling] }, 0)
+}
+
+function numberOf(bytes: Uint8Array): number {
+  return Number(textOf(bytes).split(' ')[1])
 }
 
 function textOf(bytes: Uint8Array): string {
