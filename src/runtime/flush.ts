@@ -20,8 +20,10 @@ export class Flush {
   /** What was received before this has its rows. */
   flushedTo: Millis
   private readonly memory: Memory
+  private isGoing = false
   private begunAt: Millis = 0
   private due: Millis
+  private isHurried = false
   private readonly barriers: { readonly begunAt: Millis; readonly done: () => void }[] = []
   /** Logged since the last flush began, and the last batch before that. */
   private loggedBytes = 0
@@ -31,8 +33,10 @@ export class Flush {
 
   constructor(memory: Memory, now: Millis) {
     this.memory = memory
-    this.due = now + flushEveryMs
-    this.flushedTo = memory.dirtyObjects === 0 ? now : 0
+    const isEmpty = memory.dirtyObjects === 0
+    // What came over is flushed at once: the log that it is in grows with each life that ends early.
+    this.due = isEmpty ? now + flushEveryMs : now
+    this.flushedTo = isEmpty ? now : 0
   }
 
   /** Calls back when everything received before `begunAt` has its row. */
@@ -42,8 +46,9 @@ export class Flush {
     this.due = 0
   }
 
-  /** As soon as possible. */
+  /** As soon as possible, from now on: one flush after another. */
   hurry(): void {
+    this.isHurried = true
     this.due = 0
   }
 
@@ -58,10 +63,11 @@ export class Flush {
   /** Begins when it is time; `sequence` is the last batch so far. True: it has ended as well, with nothing to do. */
   begin(now: Millis, sequence: number): boolean {
     const { memory } = this
-    if (this.left > 0) return false
+    if (this.isGoing) return false
     const isLarge =
       memory.dirtyBytes >= Math.min(flushBytes, memory.capacityBytes / 8) || this.loggedBytes >= redoBytesMax
     if (now < this.due && !isLarge) return false
+    this.isGoing = true
     this.begunAt = now
     this.begunSequence = sequence
     this.loggedBytes = 0
@@ -76,12 +82,13 @@ export class Flush {
 
   /** True when the batch that is being made is the last of a flush. */
   get endsHere(): boolean {
-    return this.begunAt > this.flushedTo && this.left === 0
+    return this.isGoing && this.left === 0
   }
 
   ended(now: Millis): void {
+    this.isGoing = false
     this.flushedTo = this.begunAt
-    this.due = now + flushEveryMs
+    this.due = this.isHurried ? 0 : now + flushEveryMs
     for (let i = this.barriers.length - 1; i >= 0; i--) {
       const waiting = this.barriers[i]
       if (waiting === undefined || waiting.begunAt > this.flushedTo) continue

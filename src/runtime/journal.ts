@@ -19,6 +19,7 @@ import { encodeMeta, metaRow } from '../storage/meta.js'
 import { redoRow } from '../storage/redo-rows.js'
 import { type CommitLevel, objectRow, type RowKey, type Write } from '../storage/store.js'
 import type { Stamp } from '../versions/object.js'
+import { modeOf } from '../versions/object-codec.js'
 import { lookMax } from './ahead.js'
 import { Flush } from './flush.js'
 import type { HostPorts, HostStorage } from './ports.js'
@@ -111,8 +112,10 @@ export class Journal {
     this.flush = new Flush(storage.memory, ports.now())
     this.storedToWall = storage.memory.dirtyObjects === 0 || storage.logged ? ports.wall() : 0
     // What came over from a life that died alone may not have been logged by it.
-    if (!storage.logged)
-      storage.memory.eachDirty((key, hash, value) => this.write(key, hash, value, 'memory'))
+    if (storage.logged) return
+    storage.memory.eachDirty((key, hash, value) => {
+      if (!modeOf(value).volatile) this.write(key, hash, value, 'memory')
+    })
   }
 
   /** The last batch that is in the store. */
@@ -129,6 +132,8 @@ export class Journal {
   /** What was written so far reaches this level soon. */
   persist(level: Level): void {
     if (level === 'disk') this.level = 'disk'
+    // All of it is in a batch already: who waits for that has a gate.
+    if (this.redo.bytes === 0) return
     const linger = level === 'memory' ? logEveryMs : lingerMs
     // The clock is asked once a batch and kind: until then it cannot be due earlier than it is.
     if (linger < this.lingering) {
@@ -226,6 +231,8 @@ export class Journal {
     const take = (key: Key, hash: number, view: Uint8Array, token: number) => {
       const value = copyBytes(view)
       writes.push({ row: objectRow(this.partitionOf(hash), key), value })
+      // Is kept in memory only by now, and was not logged: replay must not bring back what it replaced.
+      if (modeOf(value).volatile) this.redo.row(key)
       const object = { key, hash, token }
       taken.push(object)
       if (!isHintKey(key)) objects.push(object)
@@ -307,6 +314,7 @@ export class Journal {
     this.committing = true
     const meta = this.meta()
     this.storage.store.commit([{ row: metaRow, value: meta }], 'disk', (error) => {
+      if (this.failed !== undefined) return
       if (error !== undefined) return this.fail(error, [])
       this.storage.highWater.note(this.ports.life.incarnation, this.sequence)
       done(undefined)

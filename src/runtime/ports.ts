@@ -54,6 +54,8 @@ export interface Memory {
   complete: boolean
   /** True while something was removed here whose row the store may still have: whoever adopts this memory must know. */
   forgetting: boolean
+  /** True since all that the redo log of the store holds is here or in rows. Whoever adopts this memory must know. */
+  restored: boolean
 }
 
 /** What is kept by another way than the store, to notice that the store lost something. */

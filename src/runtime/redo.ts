@@ -28,8 +28,13 @@ export class RedoLog {
   object(key: Key, hash: number, value: Uint8Array): boolean {
     const isLogged = value.length <= loggedBytesMax
     if (isLogged) writeObject(this.writer, key, hash, value)
-    else writeSettled(this.writer, redoKind.row, key)
+    else this.row(key)
     return isLogged
+  }
+
+  /** The row that is written with the same batch is newer than all that was logged of this key. */
+  row(key: Key): void {
+    writeSettled(this.writer, redoKind.row, key)
   }
 
   deleted(key: Key): void {

@@ -50,6 +50,10 @@ export class FaultyDisk implements Store {
   }
 
   commit(writes: readonly Write[], level: CommitLevel, done: Done): void {
+    this.change(done, (at, answer) => this.inner.commit(writes, at === 'failing' ? 'os' : level, answer))
+  }
+
+  private change(done: Done, change: (at: 'failing' | 'well', answer: Done) => void): void {
     const now = this.ports.now()
     const { faults } = this
     const answer = this.late(done)
@@ -57,10 +61,10 @@ export class FaultyDisk implements Store {
     else if (this.failed === undefined && now < faults.failingUntil) {
       this.failed = 'EIO'
       // What fails may have landed all the same.
-      if (this.ports.random() < 0.5) return this.inner.commit(writes, 'os', () => answer(this.failure()))
+      if (this.ports.random() < 0.5) return change('failing', () => answer(this.failure()))
     }
     if (this.failed !== undefined) this.ports.schedule(0, () => answer(this.failure()))
-    else this.inTurn(() => this.inner.commit(writes, level, answer))
+    else this.inTurn(() => change('well', answer))
   }
 
   /** A change happens somewhere between the call and the answer; who dies meanwhile never knows whether it did. */
@@ -72,11 +76,7 @@ export class FaultyDisk implements Store {
   }
 
   deleteRange(from: RowKey, to: RowKey, done: Done): void {
-    if (this.failed !== undefined) this.ports.schedule(0, () => done(this.failure()))
-    else {
-      const answer = this.late(done)
-      this.inTurn(() => this.inner.deleteRange(from, to, answer))
-    }
+    this.change(done, (_at, answer) => this.inner.deleteRange(from, to, answer))
   }
 
   private failure(): RingspunError {

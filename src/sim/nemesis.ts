@@ -93,7 +93,7 @@ export class Nemesis {
         world.crashAndRestart(fault.kind, fault.amount)
         return this.processDied()
       case 'wipe':
-        return this.wipe(node)
+        return this.wipe(node, fault)
       case 'pause':
         return world.pause(fault.node, fault.ms)
       case 'jam':
@@ -216,13 +216,17 @@ export class Nemesis {
     this.later(ms, () => world.spawn(node.node))
   }
 
-  /** All that one node has is gone, once in a run: more than that may be more than N copies bear. */
-  private wipe(node: SimNode): void {
+  /**
+   * All that one node has is gone, or its log is damaged, once in a run: more than that may be more than N copies bear.
+   * Where what is dead is forgotten, a log without its middle may bring back what nobody else remembers.
+   */
+  private wipe(node: SimNode, { amount }: SimFault): void {
     if (this.damages.length > 0) return
     const { world } = this
     const { generation } = node
     this.damages.push({ at: world.now(), kind: 'wipe' })
-    node.wipe()
+    if (amount < 0.5 && this.plan.reapAfterMs === 0) node.damageLog(2 * amount)
+    else node.wipe()
     world.threads.resume(node.node)
     world.tellSupervisor({ type: 'node-exited', node: node.node, generation, reason: 'wiped', failure: true })
   }

@@ -21,6 +21,7 @@ import { decodeMeta, encodeMeta, type Meta, membershipRow, metaRow } from '../st
 import { ObjectBuffer } from '../storage/object-buffer.js'
 import { createObjectBuffer } from '../storage/object-buffer-layout.js'
 import { assess, type Verdict } from '../storage/recovery.js'
+import { redoBounds } from '../storage/redo-rows.js'
 import type { Store } from '../storage/store.js'
 import { isVolatile } from '../versions/mode.js'
 import { decodeObject, looksWhole } from '../versions/object-codec.js'
@@ -87,8 +88,6 @@ export interface SimNodeWorld {
 interface Adopted {
   readonly memory: ObjectBuffer
   readonly found: { readonly dropped: number; readonly wasComplete: boolean } | undefined
-  /** Everything that was ever logged is in it, or in rows. */
-  readonly isSettled: boolean
 }
 
 export class SimNode {
@@ -186,22 +185,19 @@ export class SimNode {
     this.volatile = []
     if (this.memory === undefined || this.wasComplete === undefined) {
       this.memory = createObjectBuffer(this.world.memoryBytes)
-      return { memory: new ObjectBuffer(this.memory), found: undefined, isSettled: false }
+      return { memory: new ObjectBuffer(this.memory), found: undefined }
     }
     const memory = new ObjectBuffer(this.memory)
-    const wasForgetting = memory.forgetting
     const { dropped } = memory.adopt((key, hash, value) => {
       const whole = looksWhole(value, hash)
       if (whole && isVolatile(decodeObject(value, hash))) this.volatile.push({ key, hash })
       return whole
     })
     const found = { dropped, wasComplete: this.wasComplete }
-    return { memory, found, isSettled: dropped === 0 && !wasForgetting }
+    return { memory, found }
   }
 
-  /** Where memory came over whole, the log says nothing that it does not. */
-  private restoreRedo({ memory, isSettled }: Adopted, done: (damage: Error | undefined) => void): void {
-    if (isSettled) return done(undefined)
+  private restoreRedo({ memory }: Adopted, done: (damage: Error | undefined) => void): void {
     const { partitions } = this.world.ring
     const partitionOf = (hash: number) => Math.floor((hash * partitions) / 0x1_0000_0000)
     restoreRedo({ store: this.disk, memory, partitionOf }, (error, damage) => {
@@ -303,6 +299,19 @@ export class SimNode {
     this.memory = undefined
     this.wasComplete = undefined
     this.disk = this.disk.crash(kind, keep)
+  }
+
+  /** The process of this node dies, and one row of its redo log is not what it was: `at`, 0 <= at < 1, says which. */
+  damageLog(at: number): void {
+    this.loseMemory('process')
+    this.disk.walk(redoBounds.after, redoBounds.before, Number.MAX_SAFE_INTEGER, (_error, rows) => {
+      const chosen = rows[Math.floor(at * rows.length)]
+      if (chosen === undefined) return
+      const value = Uint8Array.from(chosen.value)
+      const byte = Math.floor(at * value.length)
+      value[byte] = (value[byte] as number) ^ 0x10
+      this.disk.commit([{ row: chosen.row, value }], 'disk', () => {})
+    })
   }
 
   /** Somebody empties the directory. */

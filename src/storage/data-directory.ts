@@ -33,8 +33,11 @@ const { tryLock } = createRequire(import.meta.url)('fs-native-extensions') as {
   tryLock(file: number): boolean
 }
 
-/** The format of the whole directory. A reader knows this one and none other yet. */
-const format = 1
+/**
+ * The format of the whole directory. 2: stores have a redo log, which a reader of 1 would pass over, and with it what was
+ * written last. A directory of format 1 is one of format 2 whose logs are empty: it becomes that when it is opened.
+ */
+const format = 2
 const identityFile = 'ringspun.json'
 const ownerFile = 'owner.json'
 const partitionsDefault = 256
@@ -87,8 +90,9 @@ export function openDataDirectory(
   const lock = takeLock(dir)
   try {
     const known = look(dir, wanted, version)
-    const identity = known ?? newIdentity(wanted, version, nodesDefault)
-    if (known === undefined) writeJson(dir, identityFile, identity)
+    const identity = known === undefined ? newIdentity(wanted, version, nodesDefault) : { ...known, format }
+    // Before any node writes: no older version may open the directory from here on.
+    if (known?.format !== format) writeJson(dir, identityFile, identity)
     for (let node = 1; node <= identity.nodes; node++) makeNodeDirectory(dir, identity, node)
     return opened(dir, identity, known === undefined, lock)
   } catch (error) {
@@ -203,8 +207,8 @@ function readIdentity(dir: string, version: string): ClusterIdentity {
   if (typeof found !== 'object' || found === null) throw invalid(dir, `has a damaged ${identityFile}`)
   const identity = found as ClusterIdentity
   if (typeof identity.format !== 'number') throw invalid(dir, `has a damaged ${identityFile}`)
-  if (identity.format !== format) {
-    const reason = `${dir} has format ${identity.format}, made by ringspun ${identity.createdBy}; ringspun ${version} knows format ${format}`
+  if (!whole(identity.format, format)) {
+    const reason = `${dir} has format ${identity.format}, made by ringspun ${identity.createdBy}; ringspun ${version} knows formats 1 to ${format}`
     throw new RingspunError('data-dir-format', reason, { format: identity.format, known: format })
   }
   const { id, partitions, nodes, hash, seed } = identity

@@ -26,7 +26,10 @@ export interface Adoption {
 export function adoptMemory(table: ObjectTable, isWhole: IsWhole): Adoption & { readonly sequence: number } {
   const { index, words, arena, order } = table
   // What it had removed, and not yet in the store, is there again: only the store can tell what is not there.
-  if (table.forgetting) table.complete = false
+  if (table.forgetting) {
+    table.complete = false
+    table.restored = false
+  }
   table.forgetting = false
   const wasMoving = ((words[headerWord.moves] as number) & 1) === 1
   let dropped = 0
@@ -37,6 +40,7 @@ export function adoptMemory(table: ObjectTable, isWhole: IsWhole): Adoption & { 
       if (verdict === 'damaged' || !wasMoving) {
         dropped++
         table.complete = false
+        table.restored = false
       }
       // Brings the next one to this place, if there is one.
       index.remove(slot)

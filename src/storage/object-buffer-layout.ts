@@ -35,6 +35,8 @@ export const headerWord = {
   begun: 18,
   /** 1 while objects are gone from here whose rows the store still has: if its writer dies now, they are there again. */
   forgetting: 19,
+  /** 1 since all that the redo log of the store says of objects is here, or in their rows. */
+  restored: 20,
 } as const
 
 /** Bytes before the key: six words. */

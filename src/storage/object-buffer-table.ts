@@ -92,6 +92,14 @@ export class ObjectTable {
     if (this.words[headerWord.forgetting] !== word) Atomics.store(this.words, headerWord.forgetting, word)
   }
 
+  get restored(): boolean {
+    return this.words[headerWord.restored] === 1
+  }
+
+  set restored(value: boolean) {
+    Atomics.store(this.words, headerWord.restored, value ? 1 : 0)
+  }
+
   /** The entry of this place is gone, in memory and in all counts. */
   kill(slot: number, unit: number): void {
     const units = this.units(unit)

@@ -106,6 +106,14 @@ export class ObjectBuffer {
     this.table.forgetting = value
   }
 
+  get restored(): boolean {
+    return this.table.restored
+  }
+
+  set restored(value: boolean) {
+    this.table.restored = value
+  }
+
   /** A view of the value, good until the next put. Counts as a use. */
   get(key: Key, hash: number): Uint8Array | undefined {
     const { index } = this.table

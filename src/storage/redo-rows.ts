@@ -58,7 +58,11 @@ export function readRedo(row: Uint8Array, visitor: RedoVisitor): void {
   const end = row.length - 4
   if (end < 0 || new Reader(row, end).u32() !== crc32(row.subarray(0, end)))
     throw new Malformed('damaged redo row')
-  const reader = new Reader(row, 0, end)
+  eachRecord(new Reader(row, 0, end), { object() {}, settled() {} })
+  eachRecord(new Reader(row, 0, end), visitor)
+}
+
+function eachRecord(reader: Reader, visitor: RedoVisitor): void {
   while (reader.rest > 0) {
     const kind = reader.u8()
     const key = reader.latin1(reader.varint()) as Key

@@ -68,8 +68,8 @@ describe('#56 the directory', () => {
 
     const file = join(dir, 'ringspun.json')
     const whole = readFileSync(file, 'utf8')
-    writeFileSync(file, whole.replace('"format": 1', '"format": 2'))
-    expectRefused(ringspun('serve', '--dir', dir, '--port', '0'), 78, 'has format 2, made by ringspun')
+    writeFileSync(file, whole.replace('"format": 2', '"format": 3'))
+    expectRefused(ringspun('serve', '--dir', dir, '--port', '0'), 78, 'has format 3, made by ringspun')
     writeFileSync(file, whole)
     const second = await serve('--dir', dir)
     expect(await (await Connection.open(second.port)).say('GET', 'kept')).toBe('before')

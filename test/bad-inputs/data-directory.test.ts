@@ -76,8 +76,8 @@ describe('#56 refused, and left as it was', () => {
     [
       '#56 a newer format',
       'data-dir-format',
-      /has format 2/,
-      (dir) => rewrite(dir, 'ringspun.json', (json) => json.replace('"format": 1', '"format": 2')),
+      /has format 3/,
+      (dir) => rewrite(dir, 'ringspun.json', (json) => json.replace('"format": 2', '"format": 3')),
     ],
     [
       '#56 the ring of another cluster',

@@ -26,6 +26,11 @@ export interface PendingRead {
 export class HandDrivenStore implements Store {
   readonly rows = new Map<RowKey, Uint8Array>()
   readonly commits: PendingCommit[] = []
+  readonly deletions: {
+    readonly from: RowKey
+    readonly to: RowKey
+    readonly end: (error?: Error) => void
+  }[] = []
   readonly reads: PendingRead[] = []
   readonly walks: {
     readonly after: RowKey
@@ -75,8 +80,13 @@ export class HandDrivenStore implements Store {
     this.walks.push({ after, before, end })
   }
 
-  deleteRange(_from: RowKey, _to: RowKey, done: Done): void {
-    done(new Error('not here'))
+  deleteRange(from: RowKey, to: RowKey, done: Done): void {
+    const end = (error?: Error) => {
+      if (error === undefined)
+        for (const row of this.rows.keys()) if (row >= from && row < to) this.rows.delete(row)
+      done(error)
+    }
+    this.deletions.push({ from, to, end })
   }
 
   close(done: Done): void {
@@ -123,7 +133,7 @@ export function handDriven(
   const fatal: Error[] = []
   const marks: number[] = []
   const highWater: HighWater = { note: (_incarnation, sequence) => void marks.push(sequence) }
-  const storage: HostStorage = { memory, store, highWater, trees: new Trees(16), sequence: 10 }
+  const storage: HostStorage = { memory, store, highWater, trees: new Trees(16), sequence: 10, logged: true }
   const ports: HostPorts = {
     thread: 1,
     now: () => clock.now,

@@ -6,10 +6,11 @@ import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { describe, expect, it } from 'vitest'
 import { type PlantedBug, plantedBugs } from './planted-bugs.js'
+import { logBugs } from './planted-bugs-log.js'
 import { moreBugs } from './planted-bugs-more.js'
 
 const dist = fileURLToPath(new URL('../../dist', import.meta.url))
-const bugs = [...plantedBugs, ...moreBugs]
+const bugs = [...plantedBugs, ...moreBugs, ...logBugs]
 const seeds = 200
 
 interface Hunted {

@@ -70,7 +70,7 @@ describe('a directory that is not there', () => {
     const made = make()
     expect(made.created).toBe(true)
     expect(made.identity).toMatchObject({
-      format: 1,
+      format: 2,
       nodes: 5,
       partitions: 64,
       hash: 'md5',
@@ -104,6 +104,13 @@ describe('a directory that is there', () => {
     }
   })
 
+  it('of the format before this one becomes one of this, so that no older version opens it again', () => {
+    make()
+    rewrite((identity) => Object.assign(identity, { format: 1 }))
+    expect(make().identity).toMatchObject({ format: 2, nodes: 5, partitions: 64, createdBy: version })
+    expect(JSON.parse(readFileSync(join(dir, 'ringspun.json'), 'utf8'))).toMatchObject({ format: 2 })
+  })
+
   it('may be empty, a link, a fresh file system, or left by an opening that was cut short', () => {
     mkdirSync(join(place.path, 'real', 'lost+found'), { recursive: true })
     writeFileSync(join(place.path, 'real', 'LOCK'), '')
@@ -135,10 +142,10 @@ describe('is refused, and nothing is written:', () => {
     [
       'a newer format',
       'data-dir-format',
-      /format 2, made by ringspun 8\.0\.0; ringspun 7\.8\.9 knows format 1/,
+      /format 3, made by ringspun 8\.0\.0; ringspun 7\.8\.9 knows formats 1 to 2/,
       () => {
         make()
-        rewrite((identity) => Object.assign(identity, { format: 2, createdBy: '8.0.0' }))
+        rewrite((identity) => Object.assign(identity, { format: 3, createdBy: '8.0.0' }))
       },
     ],
     ['a file', 'data-dir-invalid', /is not a directory/, () => writeFileSync(dir, 'precious')],

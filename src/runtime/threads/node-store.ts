@@ -1,5 +1,5 @@
-// What a node's thread asks of its store when a life begins, as promises: the store, its meta row and what it has heard
-// of membership. A store that cannot be read any more is set aside, and the node begins with nothing, like one whose
+// What a node's thread asks of its store when a life begins, as promises: the store, its meta row, its redo log and what
+// it has heard of membership. A store that cannot be read any more is set aside, and the node begins with nothing, like one whose
 // disk was replaced: its peers have everything (storage/set-aside).
 
 import { RingspunError } from '../../base/errors.js'
@@ -9,6 +9,7 @@ import { decodeMeta, encodeMeta, type Meta, membershipRow, metaRow } from '../..
 import { isDamage, openRocksStore } from '../../storage/rocksdb-store.js'
 import { objectsFolder, setAside } from '../../storage/set-aside.js'
 import type { Store } from '../../storage/store.js'
+import { type RedoSources, restoreRedo } from '../redo-restore.js'
 
 export interface OpenedStore {
   readonly store: Store
@@ -76,6 +77,13 @@ export function readHistory(store: Store): Promise<History> {
         resolve(emptyHistory)
       }
     })
+  })
+}
+
+/** Brings back what the log of the store holds; `damage` says that some of it cannot be read. */
+export function restoreLog(sources: RedoSources): Promise<{ readonly damage: Error | undefined }> {
+  return new Promise((resolve, reject) => {
+    restoreRedo(sources, (error, damage) => (error === undefined ? resolve({ damage }) : reject(error)))
   })
 }
 

@@ -26,7 +26,6 @@ import { isVolatile } from '../../versions/mode.js'
 import { decodeObject, looksWhole } from '../../versions/object-codec.js'
 import { Host } from '../host.js'
 import type { HighWater, HostPorts, HostStorage, VolatileKey } from '../ports.js'
-import { restoreRedo } from '../redo-restore.js'
 import { ServingNotes, ServingTable } from '../serving-table.js'
 import { Trees } from '../trees.js'
 import { restoreTrees, type TreeSources } from '../trees-restore.js'
@@ -35,7 +34,15 @@ import { type BeginReport, exposeControl, type NodeControl, type OpenReport } fr
 import { newIncarnation } from './incarnation.js'
 import { Loop } from './loop.js'
 import { NativeGate } from './native-gate.js'
-import { beginAnew, closeStore, commitMeta, openStore, readHistory, readMeta } from './node-store.js'
+import {
+  beginAnew,
+  closeStore,
+  commitMeta,
+  openStore,
+  readHistory,
+  readMeta,
+  restoreLog,
+} from './node-store.js'
 import { beginReporting } from './reporting.js'
 import type { SharedState, Wire } from './shared.js'
 import { Transport } from './transport.js'
@@ -93,6 +100,8 @@ class NodeThread {
   private history: History = emptyHistory
   private highWaterFound: number | undefined
   private damage: Error | undefined
+  /** Memory has nothing unflushed but what came from the log of the store. */
+  private isLogged: boolean
   private host: Host | undefined
   private loop: Loop | undefined
   private transport: Transport | undefined
@@ -103,6 +112,7 @@ class NodeThread {
     this.task = task
     this.finished = finished
     this.failed = failed
+    this.isLogged = task.predecessor === undefined
     this.memory = new ObjectBuffer(task.shared.memories[task.node] as SharedArrayBuffer)
     this.control = {
       open: () => this.open(),
@@ -153,7 +163,6 @@ class NodeThread {
     const { task, memory } = this
     const store = this.store as Store
     const volatile: VolatileKey[] = []
-    const wasForgetting = memory.forgetting
     const adoption =
       task.predecessor &&
       memory.adopt((key, hash, value) => {
@@ -161,14 +170,11 @@ class NodeThread {
         if (whole && isVolatile(decodeObject(value, hash))) volatile.push({ key, hash })
         return whole
       })
-    // Where memory came over whole, the log says nothing that it does not.
-    if (adoption === undefined || adoption.dropped > 0 || wasForgetting) {
-      const failure = await this.restoreLog(store)
-      if (failure !== undefined) {
-        await this.replace(failure)
-        return this.begin(peersSaw)
-      }
-    }
+    const partitionOf = (hash: number) => Math.floor((hash * task.ring.partitions) / 0x1_0000_0000)
+    const log = await restoreLog({ store, memory, partitionOf }).catch((error) => this.replace(error))
+    // A log or objects that cannot be read: this life begins again, from nothing.
+    if (log === undefined) return this.begin(peersSaw)
+    this.damage ??= log.damage
     const verdict = this.verdict(peersSaw, adoption?.dropped ?? 0)
     if (task.predecessor === undefined) memory.complete = task.newborn || task.dir === undefined
     const incarnation = newIncarnation()
@@ -185,7 +191,6 @@ class NodeThread {
     }
     await this.beginLife(store, meta)
     const trees = await this.trees(store, verdict, volatile).catch((error) => this.replace(error))
-    // Objects that cannot be read: this life begins again, from nothing.
     if (trees === undefined) return this.begin(peersSaw)
     this.run(verdict, incarnation, stampFloor, sequence, volatile, trees)
     return { complete: verdict.since === undefined, amnesia: verdict.amnesia, reason: verdict.reason }
@@ -212,18 +217,7 @@ class NodeThread {
     this.store = store
     this.damage = damage
     this.meta = undefined
-  }
-
-  /** Answers with the error of a store that cannot be read. */
-  private restoreLog(store: Store): Promise<Error | undefined> {
-    const { memory, task } = this
-    const partitionOf = (hash: number) => Math.floor((hash * task.ring.partitions) / 0x1_0000_0000)
-    return new Promise((resolve) => {
-      restoreRedo({ store, memory, partitionOf }, (error, damage) => {
-        this.damage ??= damage
-        resolve(error)
-      })
-    })
+    this.isLogged = false
   }
 
   /** Of what the store has and of what came over in memory alone. */
@@ -334,14 +328,14 @@ class NodeThread {
   }
 
   private storage(trees: Trees, sequence: number): HostStorage {
-    const { memory, store, highWater, task } = this
+    const { memory, store, highWater, isLogged } = this
     return {
       memory,
       store: store as Store,
       highWater: highWater as HighWater,
       trees,
       sequence,
-      logged: task.predecessor === undefined,
+      logged: isLogged,
     }
   }
 
