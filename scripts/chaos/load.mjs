@@ -44,10 +44,21 @@ export class Load {
         number++
       } catch (error) {
         this.errors[error.code] = (this.errors[error.code] ?? 0) + 1
-        // What became of it nobody knows: the same number again, so that one write is never two.
+        // What became of it nobody knows: the same number again, so that one write is never two. Each time it may
+        // leave a sibling: with too many of them only who has seen them may write.
+        if (error.code === 'too-many-siblings') context = (await this.seen(key)) ?? context
         await sleep(1)
       }
       this.slowestMs = Math.max(this.slowestMs, performance.now() - begun)
+    }
+  }
+
+  /** The context of what is there; undefined when nobody can say. */
+  async seen(key) {
+    try {
+      return (await this.bucket.get(key, { r: 3, timeout: timeoutMs })).context
+    } catch {
+      return undefined
     }
   }
 

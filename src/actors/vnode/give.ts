@@ -183,6 +183,8 @@ export function release(state: VnodeState, message: Release, turn: Turn): void {
   for (let at = state.gifts.length - 1; at >= 0; at--) {
     if (state.gifts[at]?.isOver) state.gifts.splice(at, 1)
   }
+  // Said before it was asked to receive again, and heard after.
+  if (state.receiving !== undefined || state.hasReceived) return
   if (state.preference.slice(0, message.copies).includes(state.self.node)) return
   state.complete = false
   clearPartition(state, turn)

@@ -23,7 +23,8 @@ const askAgainMs: Millis = 100
 export function receive(state: VnodeState, _envelope: Envelope, message: Receive, turn: Turn): void {
   const { ring } = state
   const { place, giver } = message
-  const isBusy = state.repair !== undefined && state.receiving === undefined
+  // What is being forgotten of an earlier time would take what comes now with it.
+  const isBusy = (state.repair !== undefined && state.receiving === undefined) || state.clearing !== 0
   if (ring?.change === undefined || isBusy) return fail(state, place, 'recovering', turn)
   state.repair = undefined
   const { copies } = ring.change
