@@ -84,6 +84,9 @@ export interface Receiving {
   stage: 'asking' | 'fetching' | 'taking'
   request: RequestId
   askedAt: Millis
+  /** When this was asked for the first time, and the pause until it is asked again. */
+  since: Millis
+  pause: Millis
   objects: number
   bytes: number
 }
@@ -102,8 +105,9 @@ export interface Gift {
   outstanding: number
   oldest: Millis
   failed: number
-  /** The receiver has asked to take over. */
+  /** The receiver has asked to take over; and the question that was refused, which may come twice. */
   take: Envelope | undefined
+  refused: RequestId
 }
 
 /** What this node holds although it is no replica: on its way to one, and the page that was asked for (give-back.ts). */
