@@ -12,6 +12,9 @@ import { folder, sleep, Tally } from './tools.mjs'
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const random = (below) => Math.floor(Math.random() * below)
 
+/** For a thread that gets little of a busy machine to come to its stage, and for its next life to begin. */
+const rebornMsMax = 180_000
+
 /** Before the text, which is there once. */
 const before = (stage, file, text, passes = 200) => ({ stage, file, text, passes, isAfter: false })
 const after = (stage, file, text, passes = 200) => ({ stage, file, text, passes, isAfter: true })
@@ -116,11 +119,11 @@ async function endAt({ stage, passes }, { channel, cluster, victims, load }, isB
     process.env[`RINGSPUN_CHAOS_${node}`] = JSON.stringify(order)
     victims.died(node)
     cluster.faults.kill(node)
-    return victims.reborn(node, generation + 1)
+    return victims.reborn(node, generation + 1, rebornMsMax)
   }
   channel.postMessage(order)
   await load.more(1)
-  return victims.reborn(node, generation)
+  return victims.reborn(node, generation, rebornMsMax)
 }
 
 /** `cycles` deaths at each stage whose name has `only`. */

@@ -102,6 +102,9 @@ const packedTypes: ReadonlySet<string> = new Set(
     'claim-due': 1,
     'relay-due': 1,
     'receive-due': 1,
+    cede: 1,
+    ceded: 1,
+    'cede-due': 1,
     'mend-wanted': 1,
     'give-back': 1,
     'reap-due': 1,
@@ -328,6 +331,7 @@ function writePut(writer: Writer, put: Put): void {
   writer.u8(put.encoding)
   writer.u32(put.checksum)
   writer.f64(put.expires)
+  if (put.looked) writer.f64(put.epoch ?? 0)
   if (put.context !== undefined) writeContext(writer, put.context)
   if (put.seen !== undefined) {
     writer.f64(put.seenUntil)
@@ -364,6 +368,7 @@ function readPut(reader: Reader): Put {
     encoding: reader.u8(),
     checksum: reader.u32(),
     expires: reader.f64(),
+    ...((flags & 16) !== 0 && { epoch: reader.f64() }),
     context: (flags & 8) === 0 ? undefined : readContext(reader),
     looked: (flags & 16) !== 0,
     seenUntil: (flags & 32) === 0 ? 0 : reader.f64(),

@@ -4,6 +4,7 @@
 import type { ErrorCode } from '../base/errors.js'
 import type { Millis, RequestId } from '../base/units.js'
 import type { Address, Kind } from './address.js'
+import type { Cede, CedeDue, Ceded } from './cede.js'
 import type {
   ChangeMembership,
   Gossip,
@@ -94,6 +95,9 @@ export type HandoffMessage =
   | Take
   | RelayDue
   | Release
+  | Cede
+  | Ceded
+  | CedeDue
 
 export type VnodeMessage =
   | Put

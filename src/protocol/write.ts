@@ -47,6 +47,8 @@ export interface Put {
   readonly seen: Uint8Array | undefined
   /** Until when that may travel; 0 without it. */
   readonly seenUntil: Millis
+  /** Of a put that was looked for: the ring by which its coordinator was chosen. */
+  readonly epoch?: number
 }
 
 /** True when what is stored decides whether or what is written: all such puts of a key are led by one node. */

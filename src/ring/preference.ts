@@ -69,6 +69,16 @@ export function preferenceAfter(ring: Ring, partition: Partition): readonly Node
     : (listsAfter(ring)[partition] as readonly NodeId[])
 }
 
+/** The partitions of which this node becomes the first by a ring that follows another: it must hear of both rings. */
+export function becomesFirst(node: NodeId, before: Ring | undefined, after: Ring): Partition[] {
+  const partitions: Partition[] = []
+  if (before === undefined) return partitions
+  for (let partition = 0; partition < after.partitions; partition++) {
+    if (preferenceList(after, partition)[0] === node) partitions.push(partition)
+  }
+  return partitions.filter((partition) => preferenceList(before, partition)[0] !== node)
+}
+
 const afterByChange = new WeakMap<Uint16Array, Lists>()
 
 function listsAfter(ring: Ring): Lists {

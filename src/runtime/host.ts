@@ -29,6 +29,7 @@ import {
   type VnodeMessage,
 } from '../protocol/envelope.js'
 import type { NodesChanged, RingChanged } from '../protocol/life.js'
+import { becomesFirst } from '../ring/preference.js'
 import { hashOf, partitionOf } from '../ring/ring.js'
 import { Ahead } from './ahead.js'
 import { Aside } from './aside.js'
@@ -330,6 +331,7 @@ export class Host {
         this.walks?.restore(this.ports.life.volatile, message.ring)
         if (message.ring.change !== undefined) this.turn.bornInChange = message.ring.epoch
       }
+      for (const each of becomesFirst(this.ports.thread, this.ring?.ring, message.ring)) this.vnode(each)
       this.ring = message
       this.ports.serving?.ringChanged(message.ring.epoch)
       this.ports.news?.(message)

@@ -23,6 +23,7 @@ export type CheckName =
   | 'a value stands twice'
   | 'a read missed what it must see'
   | 'a dot names two writes'
+  | 'two have won'
   | 'a request was answered late or never'
   | 'an error without a code'
   | 'replicas differ'
@@ -95,6 +96,21 @@ export class Checks {
     if (missing.length === 0) return
     const names = missing.map(({ id }) => id).join(' ')
     this.fail('a read missed what it must see', `${found.key}: ${describe(found)} lacks ${names}`)
+  }
+
+  /** Of two `absent` writes that were done, one knew of a delete of the other: as long as nodes live and hear each other. */
+  decided(write: SimWritten): void {
+    if (!write.isFirst || write.fate !== 'ok' || !this.nemesis.isOnlyLate) return
+    const writes = this.oracle.writesOf(write.key)
+    const isOver = ({ id }: SimWritten, before: Millis) =>
+      writes.some(
+        (each) => each.isDelete && each.fate !== 'refused' && each.at < before && each.covered.has(id),
+      )
+    for (const other of writes) {
+      if (other === write || !other.isFirst || other.fate !== 'ok') continue
+      if (isOver(other, write.answeredAt) || isOver(write, other.answeredAt)) continue
+      this.fail('two have won', `${write.key}: ${other.id} and ${write.id}`)
+    }
   }
 
   /** True when neither the write nor anything that replaces it is there. */

@@ -1,7 +1,7 @@
 // Carries out the faults of a plan, each at its instant, ends each when its time is over, and in the end all of
 // them; and notes what was damaged for good, which says what may be missing afterwards.
 
-import { seededRandom } from '../base/random.js'
+import { randomBelow, seededRandom } from '../base/random.js'
 import type { Millis, NodeId } from '../base/units.js'
 import { singleAddress, supervisorThread } from '../protocol/address.js'
 import { rebalance } from '../ring/rebalance.js'
@@ -16,6 +16,11 @@ export interface Damage {
   readonly at: Millis
   readonly kind: 'process' | 'power' | 'wipe'
 }
+
+/** Not so late that anybody is suspected: reads and writes must still meet. */
+const lateMsMax: Millis = 4_000
+const lateEveryMs: Millis = 250
+const lateness: ReadonlySet<FaultKind> = new Set(['ring', 'tail', 'clog', 'reordering', 'slow-disk', 'audit'])
 
 export class Nemesis {
   readonly damages: Damage[] = []
@@ -72,6 +77,11 @@ export class Nemesis {
   get isCalm(): boolean {
     const changes = this.counts.has('ring') ? 1 : 0
     return this.counts.size === changes && this.plan.rare === 0
+  }
+
+  /** True until anything worse happens than that messages and disks are late: everybody lives and hears everything. */
+  get isOnlyLate(): boolean {
+    return [...this.counts.keys()].every((kind) => lateness.has(kind))
   }
 
   private begin(fault: SimFault): void {
@@ -256,6 +266,19 @@ export class Nemesis {
     }
     const next = [...members].sort((a, b) => a - b).map((node) => ({ node, weight: 1, host: '', zone: '' }))
     world.change(rebalance(world.ring.owners, next, world.copies))
+    this.tellLate(fault)
+  }
+
+  /** While places pass some hear of it later than others. */
+  private tellLate({ index, amount }: SimFault): void {
+    const { world, plan } = this
+    if (amount % 0.1 < 0.04) return
+    const random = seededRandom(plan.seed, 40_000 + index)
+    for (let at = 0; at < lateMsMax; at += lateEveryMs) {
+      const node = 1 + randomBelow(random, plan.nodes)
+      const ms = random() * 200
+      this.later(at, () => world.network.clog(supervisorThread, node, ms))
+    }
   }
 
   private audit({ node, other, amount }: SimFault): void {

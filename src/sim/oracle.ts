@@ -14,6 +14,8 @@ export interface SimWritten {
   readonly id: string
   readonly key: string
   readonly isDelete: boolean
+  /** It was to be written only where nothing was. */
+  readonly isFirst: boolean
   /** All writes that this one replaces for sure, and itself. */
   readonly history: ReadonlySet<string>
   /** All that it may replace: with a tombstone, whatever that had seen. */

@@ -70,6 +70,7 @@ export class Sessions {
       id,
       key,
       isDelete,
+      isFirst: writing.condition === 'absent',
       history,
       covered,
       w,
@@ -119,6 +120,7 @@ export class Sessions {
     else if (answer.type === 'put-failed')
       write.fate = errorTable[answer.code]?.outcome === 'refused' ? 'refused' : 'unknown'
     this.outcomes[write.fate === 'open' ? 'unknown' : write.fate]++
+    this.checks.decided(write)
     this.checks.answered(request, answer, via)
   }
 

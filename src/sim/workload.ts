@@ -3,6 +3,7 @@
 // Each operation is a function of what its client has seen, and of a stream of randomness of its own.
 
 import { type Random, randomBelow, seededRandom } from '../base/random.js'
+import type { NodeId } from '../base/units.js'
 import type { StoredObject } from '../versions/object.js'
 import { liveSiblings } from '../versions/read.js'
 import type { Applying } from './application.js'
@@ -104,10 +105,26 @@ function conditional(sessions: Sessions, operation: SimOperation, random: Random
   const { key } = operation
   const what = random()
   if (what < 0.2) return sessions.read(operation, key, () => {})
+  if (what < 0.35) return race(sessions, operation)
   const seen = sessions.memoryOf(operation)
   if (what < 0.5) sessions.write(operation, key, { condition: 'absent', seen: nothingSeen })
   else if (what < 0.8) sessions.write(operation, key, { condition: 'present', seen })
   else sessions.write(operation, key, { isDelete: true, seen })
+}
+
+const rounds = 16
+const roundMs = 60
+
+/** Three who ask for the same new key at once, by gateways of which one may have heard of a ring and another not. */
+function race(sessions: Sessions, operation: SimOperation, round = 0): void {
+  const { world } = sessions
+  const key = `s.race${operation.index}-${round}`
+  const nodes = [0, ...world.ring.nodes]
+  for (let racer = 0; racer < 3; racer++) {
+    const via = nodes[(operation.via + round + racer) % nodes.length] as NodeId
+    sessions.write({ ...operation, via }, key, { condition: 'absent', seen: nothingSeen })
+  }
+  if (round < rounds) world.schedule(roundMs, () => race(sessions, operation, round + 1))
 }
 
 function expiry(sessions: Sessions, operation: SimOperation, random: Random): void {

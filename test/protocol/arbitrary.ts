@@ -107,8 +107,13 @@ export const generators: Generators = {
       looked: fc.boolean(),
       seen: optional(bytes),
       until: millis,
+      epoch: small,
     })
-    .map(({ until, ...put }) => ({ ...put, seenUntil: put.seen === undefined ? 0 : until })),
+    .map(({ until, epoch, ...put }) => ({
+      ...put,
+      ...(put.looked && { epoch }),
+      seenUntil: put.seen === undefined ? 0 : until,
+    })),
   'put-answered': fc.record({
     type: fc.constant('put-answered'),
     context,
@@ -227,6 +232,9 @@ export const generators: Generators = {
   'ring-kept': fc.record({ type: fc.constant('ring-kept'), epoch: u32 }),
   'claim-due': bare('claim-due'),
   'relay-due': bare('relay-due'),
+  cede: fc.record({ type: fc.constant('cede'), epoch: small, hops: small }),
+  ceded: bare('ceded'),
+  'cede-due': bare('cede-due'),
   'receive-due': bare('receive-due'),
   'mend-wanted': fc.record({ type: fc.constant('mend-wanted'), owner: small }),
   keep: fc.record({

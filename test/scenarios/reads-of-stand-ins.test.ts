@@ -96,3 +96,31 @@ describe('a stand-in that keeps something for one owner', () => {
     expect(missed).toEqual([])
   })
 })
+
+describe('one owner alone has a write yet, and is silent to one who reads', () => {
+  it('others answer for its place, and a read of r = n misses it; one of pr = n does not, nor anybody later', () => {
+    const world = startWorld({ seed: 30, nodes: 6, n: 3 })
+    const key = keyLedBy(world, 1)
+    const latest = { conflicts: 'last-write-wins' } as const
+    const [first, second, third, , fifth] = preference(world, key) as NodeId[] as [
+      NodeId,
+      NodeId,
+      NodeId,
+      NodeId,
+      NodeId,
+    ]
+    mustPut(world, key, 'before', { ...latest, w: 3 })
+    separate(world, fifth, first)
+    const fromThere = { ...latest, r: 3, timeoutMs: 1_000, via: fifth }
+    // It is found out to be silent by asking it.
+    for (let i = 0; i < 3; i++) get(world, key, fromThere)
+    for (const other of [second, third]) separate(world, first, other)
+    mustPut(world, key, 'after', { ...latest, w: 1, coordinator: first })
+    expect(values(world, key, fromThere)).toEqual(['before'])
+    expect(get(world, key, { ...fromThere, pr: 3 })).toMatchObject({ type: 'get-failed' })
+    world.network.healAll()
+    world.pass(5_000)
+    expect(values(world, key, { ...fromThere, pr: 3 })).toEqual(['after'])
+    expect(values(world, key, fromThere)).toEqual(['after'])
+  })
+})

@@ -139,6 +139,22 @@ export const moreBugs: readonly PlantedBug[] = [
     to: 'return true;',
     found: ['the cluster is not whole'],
   },
+  {
+    name: 'whoever is asked decides, although another may',
+    file: 'actors/vnode/decide.js',
+    from: 'if (ring === undefined)\n        return true;\n    const { heir',
+    to: 'if (ring !== null)\n        return true;\n    const { heir',
+    found: ['two have won'],
+    focus: { kinds: ['ring'], style: 'conditional' },
+  },
+  {
+    name: 'what is received is forgotten with what was there before',
+    file: 'actors/vnode/receive.js',
+    from: '|| state.clearing !== 0;',
+    to: '|| false;',
+    found: lost,
+    focus: { kinds: ['ring'], style: 'conditional', copies: 1 },
+  },
   // -- recovery and repair --------------------------------------------------------------------------------
   {
     name: 'a repair is done before it has begun',

@@ -13,7 +13,7 @@ export interface PlantedBug {
   readonly to: string
   readonly found: readonly CheckName[]
   /** What it takes happens too seldom in the mix: the seeds are of these kinds of faults, or so many copies. */
-  readonly focus?: Pick<PlanOptions, 'kinds' | 'copies' | 'nodes'>
+  readonly focus?: Pick<PlanOptions, 'kinds' | 'copies' | 'nodes' | 'style'>
 }
 
 export const lost: readonly CheckName[] = ['an acknowledged write is lost', 'a read missed what it must see']

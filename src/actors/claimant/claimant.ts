@@ -255,10 +255,14 @@ function received(state: ClaimantState, message: Received, turn: Turn): void {
 }
 
 function receiveFailed(state: ClaimantState, envelope: Envelope, message: ReceiveFailed, turn: Turn): void {
-  const each = state.transfers.get(transferKey(message.partition, message.place))
+  const key = transferKey(message.partition, message.place)
+  const each = state.transfers.get(key)
   if (each?.stage !== 'running' || envelope.from.node !== each.transfer.receiver) return
   each.stage = 'waiting'
   each.reason = `failed: ${message.code}`
+  // Behind the others, which may have givers that answer.
+  state.transfers.delete(key)
+  state.transfers.set(key, each)
   arm(state, turn)
 }
 

@@ -40,8 +40,10 @@ function tryCoordinator(state: GatewayState, pending: PendingPut, turn: Turn): v
   const request = nextRequest(state)
   const primaries = preference.slice(0, message.n)
   const standsInFor = primaries.includes(node) ? 0 : primaries.find((owner) => !isBrisk(state, owner))
-  const asked =
+  const led =
     standsInFor === 0 ? message : { ...message, standsInFor: standsInFor ?? (primaries[0] as NodeId) }
+  // Who is asked to decide must know the ring by which it was chosen (actors/vnode/decide).
+  const asked = message.looked ? { ...led, epoch: ring.epoch } : led
   turn.send(vnodeAddress(node, partition), asked, request, pending.envelope.deadline)
   open(state, request, pending, turn)
 }

@@ -40,6 +40,7 @@ export function give(state: VnodeState, envelope: Envelope, message: GiveMessage
     oldest: 0,
     failed: 0,
     take: undefined,
+    refused: 0,
   }
   if (known < 0) state.gifts.push(gift)
   else state.gifts[known] = gift
@@ -87,6 +88,10 @@ export function take(state: VnodeState, envelope: Envelope, turn: Turn): void {
     turn.send(envelope.from as Address<'vnode'>, { type: 'take-refused' }, envelope.request)
     return
   }
+  // It was refused, and that was not heard.
+  if (gift.refused === envelope.request) {
+    return turn.send(envelope.from as Address<'vnode'>, { type: 'take-refused' }, envelope.request)
+  }
   if (gift.outstanding > 0 && turn.now > gift.oldest + confirmMs) {
     gift.failed += gift.outstanding
     gift.outstanding = 0
@@ -103,6 +108,7 @@ function settleTake(gift: Gift, turn: Turn): void {
   const receiver = asked.from as Address<'vnode'>
   if (gift.failed > 0) {
     gift.failed = 0
+    gift.refused = asked.request
     return turn.send(receiver, { type: 'take-refused' }, asked.request)
   }
   gift.stage = 'given'
@@ -183,6 +189,8 @@ export function release(state: VnodeState, message: Release, turn: Turn): void {
   for (let at = state.gifts.length - 1; at >= 0; at--) {
     if (state.gifts[at]?.isOver) state.gifts.splice(at, 1)
   }
+  // Said before it was asked to receive again, and heard after.
+  if (state.receiving !== undefined || state.hasReceived) return
   if (state.preference.slice(0, message.copies).includes(state.self.node)) return
   state.complete = false
   clearPartition(state, turn)

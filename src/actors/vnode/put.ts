@@ -23,6 +23,7 @@ import { contextOf, liveSiblings } from '../../versions/read.js'
 import { stampMillis } from '../../versions/stamp.js'
 import { nextWriteStamp, write } from '../../versions/write.js'
 import { type Turn, unreadable } from '../actor.js'
+import { decides } from './decide.js'
 import { successor } from './give.js'
 import { lead } from './lead.js'
 import { actorAfter, isAmong, isHealthy, isUp, type VnodeState } from './state.js'
@@ -30,6 +31,7 @@ import { actorAfter, isAmong, isHealthy, isUp, type VnodeState } from './state.j
 const nothing = Buffer.alloc(0)
 
 export function put(state: VnodeState, envelope: Envelope, message: Put, turn: Turn): void {
+  if (message.standsInFor === 0 && isDecided(message) && !decides(state, envelope, message, turn)) return
   const list = listFor(state, message)
   const replicas = list.slice(0, message.n)
   const isPrimary =

@@ -17,13 +17,17 @@ import type { Receive } from '../../protocol/handoff.js'
 import type { Turn } from '../actor.js'
 import { isUp, nextRequest, type Receiving, type VnodeState } from './state.js'
 
-/** Pause before a giver that says nothing is asked again. */
+/** Pause before a giver that says nothing is asked again; twice as long each time, up to a limit. */
 const askAgainMs: Millis = 100
+const askAgainMsMax: Millis = 1_600
+/** A giver that has said nothing for so long is left alone: the claimant begins what else waits, and this again. */
+const patienceMs: Millis = 10_000
 
 export function receive(state: VnodeState, _envelope: Envelope, message: Receive, turn: Turn): void {
   const { ring } = state
   const { place, giver } = message
-  const isBusy = state.repair !== undefined && state.receiving === undefined
+  // What is being forgotten of an earlier time would take what comes now with it.
+  const isBusy = (state.repair !== undefined && state.receiving === undefined) || state.clearing !== 0
   if (ring?.change === undefined || isBusy) return fail(state, place, 'recovering', turn)
   state.repair = undefined
   const { copies } = ring.change
@@ -36,6 +40,8 @@ export function receive(state: VnodeState, _envelope: Envelope, message: Receive
     stage: 'asking',
     request: 0,
     askedAt: 0,
+    since: turn.now,
+    pause: askAgainMs,
     objects: 0,
     bytes: 0,
   }
@@ -45,23 +51,32 @@ export function receive(state: VnodeState, _envelope: Envelope, message: Receive
 }
 
 function ask(state: VnodeState, receiving: Receiving, turn: Turn): void {
-  const { giver, place } = receiving
+  const { giver } = receiving
   if (giver === 0) return fetchAll(state, receiving, turn)
   if (!isUp(state, giver)) return abandon(state, receiving, 'unavailable', turn)
   receiving.stage = 'asking'
   // The same number when it is asked again: a slow answer is as good.
   if (receiving.request === 0) receiving.request = nextRequest(state)
-  receiving.askedAt = turn.now
-  const message = { type: 'give', place } as const
-  turn.send(vnodeAddress(giver, state.self.partition), message, receiving.request)
-  turn.after(askAgainMs, state.self, { type: 'receive-due' })
+  say(state, receiving, turn)
 }
 
-/** A giver that has not heard yet of this node, or of the change, says nothing; it soon has. */
+/** Asks the giver what it is to be asked at this stage, and again when it says nothing. */
+function say(state: VnodeState, receiving: Receiving, turn: Turn): void {
+  const { giver, place, stage, request, pause } = receiving
+  receiving.askedAt = turn.now
+  const message = stage === 'asking' ? ({ type: 'give', place } as const) : ({ type: 'take' } as const)
+  turn.send(vnodeAddress(giver, state.self.partition), message, request)
+  turn.after(pause, state.self, { type: 'receive-due' })
+}
+
+/** A giver that has not heard yet of this node, or of the change, says nothing; it soon has. Or a word was lost. */
 export function receiveDue(state: VnodeState, turn: Turn): void {
   const { receiving } = state
-  if (receiving?.stage !== 'asking' || turn.now < receiving.askedAt + askAgainMs) return
-  ask(state, receiving, turn)
+  if (receiving === undefined || receiving.stage === 'fetching') return
+  if (turn.now < receiving.askedAt + receiving.pause) return
+  if (turn.now > receiving.since + patienceMs) return abandon(state, receiving, 'recovering', turn)
+  receiving.pause = Math.min(askAgainMsMax, receiving.pause * 2)
+  say(state, receiving, turn)
 }
 
 export function giving(state: VnodeState, envelope: Envelope, turn: Turn): void {
@@ -107,7 +122,9 @@ export function allFetched(state: VnodeState, turn: Turn): void {
   if (receiving.giver === 0) return done(state, receiving, turn)
   receiving.stage = 'taking'
   receiving.request = nextRequest(state)
-  turn.send(vnodeAddress(receiving.giver, state.self.partition), { type: 'take' }, receiving.request)
+  receiving.since = turn.now
+  receiving.pause = askAgainMs
+  say(state, receiving, turn)
 }
 
 export function taken(state: VnodeState, envelope: Envelope, turn: Turn): void {

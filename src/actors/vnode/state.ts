@@ -16,6 +16,7 @@ import type { Level } from '../../protocol/write.js'
 import type { WriteTally } from '../../quorum/tally.js'
 import type { Ring } from '../../ring/ring.js'
 import type { Context, Dot, Stamp } from '../../versions/object.js'
+import type { Deciding } from './decide-state.js'
 import type { SyncRun, SyncWanted } from './sync-state.js'
 
 /** A put that this vnode leads, until all replicas have answered or its deadline has passed. */
@@ -83,6 +84,9 @@ export interface Receiving {
   stage: 'asking' | 'fetching' | 'taking'
   request: RequestId
   askedAt: Millis
+  /** When this was asked for the first time, and the pause until it is asked again. */
+  since: Millis
+  pause: Millis
   objects: number
   bytes: number
 }
@@ -101,8 +105,9 @@ export interface Gift {
   outstanding: number
   oldest: Millis
   failed: number
-  /** The receiver has asked to take over. */
+  /** The receiver has asked to take over; and the question that was refused, which may come twice. */
   take: Envelope | undefined
+  refused: RequestId
 }
 
 /** What this node holds although it is no replica: on its way to one, and the page that was asked for (give-back.ts). */
@@ -145,6 +150,8 @@ export interface VnodeState {
   readonly relayed: Map<RequestId, Envelope>
   /** The last dot of each hint that writes were led into, by the hint's key. */
   readonly standIns: Map<Key, Dot>
+  /** Who decides puts with a condition, when that is not for the ring to say alone (decide.ts). */
+  readonly deciding: Deciding
   /** What this node holds although it is no replica any more, on its way to one (give-back.ts). */
   givingBack: GivingBack | undefined
   /** The page of this partition that is being forgotten, 0 for none. */

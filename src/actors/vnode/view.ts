@@ -4,6 +4,7 @@
 import type { NodesChanged, RingChanged } from '../../protocol/life.js'
 import { preferenceList } from '../../ring/preference.js'
 import type { Turn } from '../actor.js'
+import { deciderChanged, firstChanged } from './decide.js'
 import { hasMoved, receiverChanged } from './give.js'
 import { settle, stepIn } from './lead.js'
 import { abandon, giverChanged } from './receive.js'
@@ -17,10 +18,12 @@ export function ringChanged(state: VnodeState, message: RingChanged, turn: Turn)
   const { partition } = state.self
   state.ring = ring
   const isUnderWay = ring.change !== undefined && ring.change.moved[partition] === 0
+  const [before] = state.preference
   state.preference = preferenceList(ring, partition)
   if (!isUnderWay) hasMoved(state)
   if (!isUnderWay) state.hasReceived = false
   if (!isUnderWay && state.receiving !== undefined) abandon(state, state.receiving, 'unavailable', turn)
+  firstChanged(state, before, turn)
   beginRepair(state, turn)
   if (ring.epoch === turn.bornInChange) beginUncertain(state, turn)
 }
@@ -39,6 +42,7 @@ export function nodesChanged(state: VnodeState, message: NodesChanged, turn: Tur
     }
     settle(state, request, pending, turn)
   }
+  deciderChanged(state, turn)
   receiverChanged(state)
   giverChanged(state, turn)
   syncPeersChanged(state, turn)

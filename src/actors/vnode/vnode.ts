@@ -8,6 +8,8 @@ import type { Address } from '../../protocol/address.js'
 import type { Envelope, HandoffMessage, VnodeMessage } from '../../protocol/envelope.js'
 import { hintKey } from '../../protocol/hint.js'
 import type { Actor, Turn } from '../actor.js'
+import { cede, cedeDue, ceded } from './decide.js'
+import { nobodyElse } from './decide-state.js'
 import { fetch } from './fetch.js'
 import { give, relayDue, release, take } from './give.js'
 import { giveBack } from './give-back.js'
@@ -52,6 +54,7 @@ export const vnodeActor: Actor<VnodeState, VnodeMessage> = {
       givingBack: undefined,
       clearing: 0,
       standIns: new Map(),
+      deciding: nobodyElse(),
       sweeping: false,
     }
   },
@@ -157,6 +160,12 @@ function handOver(state: VnodeState, envelope: Envelope, message: HandoffMessage
       return relayDue(state, turn)
     case 'release':
       return release(state, message, turn)
+    case 'cede':
+      return cede(state, envelope, message, turn)
+    case 'ceded':
+      return ceded(state, envelope, turn)
+    case 'cede-due':
+      return cedeDue(state, turn)
     default:
       return unreachable(message)
   }
