@@ -1,5 +1,5 @@
 // Acknowledgements that travel together come out as those that went in, one by one and in order; what is no
-// acknowledgement, or one of another kind, goes by itself; and those for a life that has ended are never heard by
+// acknowledgement, or is for neither a vnode of its partition nor a gateway, goes by itself; and those for a life that has ended are never heard by
 // the next, though both were spoken to in one turn.
 
 import fc from 'fast-check'
@@ -9,6 +9,7 @@ import { Acknowledgements, decodeMessage } from '../../src/protocol/acknowledgem
 import { singleAddress, vnodeAddress } from '../../src/protocol/address.js'
 import { encodeEnvelope } from '../../src/protocol/codec.js'
 import type { Envelope } from '../../src/protocol/envelope.js'
+import { replicatedMessage } from '../../src/protocol/replicated.js'
 import type { Level } from '../../src/protocol/write.js'
 import { createRing } from '../../src/ring/ring.js'
 import { StatusTable } from '../../src/runtime/status-table.js'
@@ -18,9 +19,24 @@ import { anyEnvelope } from './arbitrary.js'
 
 const requests = fc.integer({ min: 1, max: 0xffff_ffff })
 const level = fc.constantFrom<Level>('memory', 'os', 'disk')
-const acknowledgement = fc
-  .record({ partition: fc.integer({ min: 0, max: 255 }), request: requests, level })
-  .map(({ partition, request, level }) => acknowledged(partition, request, level))
+const partitions = fc.integer({ min: 0, max: 255 })
+const acknowledgement = fc.oneof(
+  fc
+    .record({ partition: partitions, request: requests, level })
+    .map(({ partition, request, level }) => acknowledged(partition, request, level)),
+  fc
+    .record({
+      partition: partitions,
+      request: requests,
+      level,
+      existed: fc.boolean(),
+      overtaken: fc.boolean(),
+    })
+    .map(({ partition, request, level, existed, overtaken }) => {
+      const [to, from] = [singleAddress('gateway', 2), vnodeAddress(1, partition)]
+      return { to, from, request, deadline: 0, message: replicatedMessage(level, existed, overtaken) }
+    }),
+)
 
 function acknowledged(partition: number, request: number, level: Level): Envelope {
   const [to, from] = [vnodeAddress(2, partition), vnodeAddress(1, partition)]
@@ -52,8 +68,9 @@ test('every other message goes by itself, and is read as it was', () => {
   fc.assert(
     fc.property(anyEnvelope, (envelope) => {
       const { message, to, from, deadline } = envelope
-      const isOne = message.type === 'replicated' && to.kind === 'vnode' && from.kind === 'vnode'
-      const taken = isOne && to.partition === from.partition && deadline === 0
+      const isOne = message.type === 'replicated' && from.kind === 'vnode' && deadline === 0
+      const isNamed = to.kind === 'gateway' || (to.kind === 'vnode' && to.partition === from.partition)
+      const taken = isOne && isNamed
       expect(Acknowledgements.takes(envelope)).toBe(taken)
       const writer = new Writer(16)
       encodeEnvelope(writer, envelope)
@@ -72,7 +89,7 @@ test('one that has no partner in its partition, or comes from a courier, keeps b
   expect(Acknowledgements.takes({ to: vnodeAddress(2, 1), from: singleAddress('courier', 1), ...rest })).toBe(
     false,
   )
-  expect(Acknowledgements.takes({ to: singleAddress('gateway', 2), from: vnodeAddress(1, 1), ...rest })).toBe(
+  expect(Acknowledgements.takes({ to: singleAddress('courier', 2), from: vnodeAddress(1, 1), ...rest })).toBe(
     false,
   )
 })

@@ -19,6 +19,7 @@ import {
   put,
   setNetwork,
   settle,
+  startLedWorld,
   startWorld,
   takeDown,
   values,
@@ -78,7 +79,7 @@ describe('absent (NX) and present (XX)', () => {
 describe('a decision by a node that lags', () => {
   // Node 1 leads the key's decisions and hears nothing of what the others store.
   function worldWithALag(seed: number): { readonly world: World; readonly key: string } {
-    const world = startWorld({ seed, nodes: 3 })
+    const world = startLedWorld({ seed, nodes: 3 })
     const key = keyLedBy(world, 1)
     for (const other of [2, 3]) world.network.cutLink(other, 1)
     mustPut(world, key, 'v', { w: 2, coordinator: 2, conflicts: 'last-write-wins' })

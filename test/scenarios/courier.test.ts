@@ -16,6 +16,7 @@ import {
   sendAway,
   separate,
   settle,
+  startLedWorld,
   startWorld,
   valuesAtEach,
 } from '../sim/helpers.js'
@@ -29,7 +30,7 @@ function holds(world: World, holder: NodeId, owner: NodeId, key: string): boolea
 describe('a hint of a bucket that is kept in memory only', () => {
   /** The last put is begun at `lastAt`, if there is one. */
   function story(seed: number, lastAt?: number) {
-    const world = startWorld({ seed, nodes: 5 })
+    const world = startLedWorld({ seed, nodes: 5 })
     const key = keyLedBy(world, 1)
     const [first, second, , fourth] = preference(world, key) as [NodeId, NodeId, NodeId, NodeId]
     const options = { level: 'memory', coordinator: first, conflicts: 'last-write-wins' } as const

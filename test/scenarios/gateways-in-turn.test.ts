@@ -5,7 +5,7 @@
 import { describe, expect, it } from 'vitest'
 import type { NodeId } from '../../src/base/units.js'
 import type { World } from '../../src/sim/world.js'
-import { mustPut, separate, startWorld, values } from '../sim/helpers.js'
+import { mustPut, separate, startLedWorld, values } from '../sim/helpers.js'
 
 const inTurn = { via: 'turn', w: 2, conflicts: 'last-write-wins' } as const
 
@@ -43,7 +43,7 @@ function isolate(world: World, node: NodeId): void {
 
 describe.each([3, 5])('one of %i nodes is isolated', (nodes) => {
   it('costs a few requests their time, and then none', () => {
-    const world = startWorld({ seed: 1, nodes })
+    const world = startLedWorld({ seed: 1, nodes })
     expect(durations(world, 'before', 30).every((ms) => ms < 20)).toBe(true)
     isolate(world, 2)
     const took = durations(world, 'during', 300)
@@ -58,7 +58,7 @@ describe.each([3, 5])('one of %i nodes is isolated', (nodes) => {
   })
 
   it('and has its turn again when it is heard', () => {
-    const world = startWorld({ seed: 2, nodes })
+    const world = startLedWorld({ seed: 2, nodes })
     isolate(world, 2)
     durations(world, 'during', 30)
     world.network.healAll()
@@ -68,7 +68,7 @@ describe.each([3, 5])('one of %i nodes is isolated', (nodes) => {
 })
 
 it('a node that the client reaches, and no other node does, is passed over ever longer', () => {
-  const world = startWorld({ seed: 5, nodes: 3 })
+  const world = startLedWorld({ seed: 5, nodes: 3 })
   for (const other of [1, 3]) separate(world, other, 2)
   const isSlow = (ms: number) => ms > 1_000
   expect(durations(world, 'at first', 100).filter(isSlow).length).toBe(2)
@@ -84,7 +84,7 @@ it('a node that the client reaches, and no other node does, is passed over ever 
 })
 
 it('a node that dies is passed over, and its next life is not', () => {
-  const world = startWorld({ seed: 3, nodes: 5 })
+  const world = startLedWorld({ seed: 3, nodes: 5 })
   world.kill(4)
   expect(durations(world, 'during', 15).every((ms) => ms < 20)).toBe(true)
   world.pass(2_000)
@@ -92,7 +92,7 @@ it('a node that dies is passed over, and its next life is not', () => {
 })
 
 it('when nobody answers, all are tried in turn, and the first to be reached is used', () => {
-  const world = startWorld({ seed: 4, nodes: 3 })
+  const world = startLedWorld({ seed: 4, nodes: 3 })
   for (const node of [1, 2, 3]) separate(world, 0, node)
   for (let i = 0; i < 4; i++) ask(world, 'k', 'lost', 1_000)
   world.network.healAll()

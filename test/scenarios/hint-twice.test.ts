@@ -12,12 +12,12 @@ import {
   preference,
   separate,
   settle,
-  startWorld,
+  startLedWorld,
   valuesAtEach,
 } from '../sim/helpers.js'
 
 function story(seed: number, lastAt?: number) {
-  const world = startWorld({ seed, nodes: 5 })
+  const world = startLedWorld({ seed, nodes: 5 })
   const key = keyLedBy(world, 1)
   const [first, second, , fourth] = preference(world, key) as [NodeId, NodeId, NodeId, NodeId]
   const options = { coordinator: first, conflicts: 'last-write-wins' } as const

@@ -2,12 +2,12 @@
 // that node hears one: the probes of a node that suspects us end our suspicion of it, again and again.
 
 import { expect, it } from 'vitest'
-import { answerOf, keyLedBy, nodeOf, preference, startWorld } from '../sim/helpers.js'
+import { answerOf, keyLedBy, nodeOf, preference, startLedWorld } from '../sim/helpers.js'
 
 it.each([5, 3])(
   '%s nodes: what 1 sends to 2 is lost: 1 finds out once, and does not stall every two seconds',
   (nodes) => {
-    const world = startWorld({ seed: 1, nodes })
+    const world = startLedWorld({ seed: 1, nodes })
     let key = ''
     for (let i = 0; key === ''; i++) {
       const candidate = keyLedBy(world, 1, `key-${i}`)

@@ -11,6 +11,7 @@ import {
   mustGet,
   mustPut,
   preference,
+  startLedWorld,
   startWorld,
   values,
   valuesAtEach,
@@ -93,7 +94,7 @@ describe('server-driven', () => {
 
 describe('the coordinator', () => {
   it('is whoever answered the preceding read first, when the client says so', () => {
-    const world = startWorld({ seed: 6, nodes: 5 })
+    const world = startLedWorld({ seed: 6, nodes: 5 })
     const key = keyLedBy(world, 1)
     mustPut(world, key, 'one', { w: 3 })
     for (const node of preference(world, key).slice(0, 3)) {
@@ -105,7 +106,7 @@ describe('the coordinator', () => {
   })
 
   it('is the first of the list when the hint is of no replica, and always for a put with a condition', () => {
-    const world = startWorld({ seed: 7, nodes: 5 })
+    const world = startLedWorld({ seed: 7, nodes: 5 })
     const key = keyLedBy(world, 4)
     const [, second, , , fifth] = preference(world, key) as [number, number, number, number, number]
     const coordinatorOf = (options: object) => {

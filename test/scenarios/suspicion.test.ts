@@ -11,7 +11,7 @@ import {
   preference,
   separate,
   settle,
-  startWorld,
+  startLedWorld,
   values,
   valuesAtEach,
 } from '../sim/helpers.js'
@@ -24,7 +24,7 @@ function stateSeen(world: World, node: NodeId, other: NodeId): string | undefine
 
 describe('a link between two nodes is cut', () => {
   it('the one that asks suspects the other, routes around it, and hears it when the link is back', () => {
-    const world = startWorld({ seed: 1, nodes: 5 })
+    const world = startLedWorld({ seed: 1, nodes: 5 })
     const key = keyLedBy(world, 1)
     const [first, second, , fourth] = preference(world, key) as [NodeId, NodeId, NodeId, NodeId]
     separate(world, first, second)
@@ -53,7 +53,7 @@ describe('a link between two nodes is cut', () => {
       [1, 2],
       [2, 1],
     ] as const) {
-      const world = startWorld({ seed: 2, nodes: 5 })
+      const world = startLedWorld({ seed: 2, nodes: 5 })
       world.network.cutLink(from, to)
       const keys = Array.from({ length: 60 }, (_, i) => `k${i}`)
       for (const key of keys) mustPut(world, key, 'a', { w: 2, conflicts: 'last-write-wins' })
@@ -73,7 +73,7 @@ describe('a link between two nodes is cut', () => {
 })
 
 it('a client that cannot reach two of a key’s three nodes writes and reads through the others', () => {
-  const world = startWorld({ seed: 3, nodes: 5 })
+  const world = startLedWorld({ seed: 3, nodes: 5 })
   const key = keyLedBy(world, 1)
   const [first, second] = preference(world, key) as [NodeId, NodeId]
   mustPut(world, key, 'before', { w: 3, conflicts: 'last-write-wins' })
@@ -91,7 +91,7 @@ it('a client that cannot reach two of a key’s three nodes writes and reads thr
 })
 
 it('nobody is suspected, and no probe is sent, while all is well or nothing is asked', () => {
-  const world = startWorld({ seed: 4, nodes: 5 })
+  const world = startLedWorld({ seed: 4, nodes: 5 })
   for (let i = 0; i < 100; i++) mustPut(world, `k${i}`, 'v', { w: 3, dw: 3 })
   world.pass(600_000)
   expect(world.transcript.lines.filter((line) => line.includes('probe'))).toEqual([])

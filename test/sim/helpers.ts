@@ -25,6 +25,14 @@ export function startWorld(options: WorldOptions): World {
   return new World({ memoryBytes: 1024 * 1024, ...options }).start()
 }
 
+/** A world in which a coordinator leads every put, those too that would go to all replicas at once. */
+export function startLedWorld(options: WorldOptions): World {
+  return startWorld({
+    ...options,
+    rarely: (branch) => branch === 'put-led' || options.rarely?.(branch) === true,
+  })
+}
+
 /** Waits for the answer; a request that never gets one fails the test. */
 export function answerOf(world: World, request: SimRequest): ClientMessage {
   const answered = world.runUntil(() => request.answer !== undefined, 120_000)

@@ -13,14 +13,24 @@ import {
   encodeObject,
   findLatest,
   isVolatileEncoded,
+  type Located,
   latest,
   looksWhole,
-  newerOf,
+  replaces,
 } from '../../src/versions/object-codec.js'
 import { sameObject } from '../../src/versions/read.js'
 import { anyObject, bare, clockOf, keyHash, latestObject, made, object } from './arbitrary.js'
 
 const copyOf = (bytes: Uint8Array) => Buffer.from(bytes)
+
+/** The same bytes in the midst of others. */
+function locatedIn(bytes: Uint8Array): Located {
+  return {
+    bytes: Buffer.concat([Buffer.alloc(5, 1), bytes, Buffer.alloc(9, 1)]),
+    start: 5,
+    end: 5 + bytes.length,
+  }
+}
 
 /** The error that decoding throws, or the object. */
 function outcome(bytes: Uint8Array, hash: number): unknown {
@@ -303,30 +313,30 @@ describe('what can be told without decoding', () => {
     expect(found).toBeGreaterThan(20)
   })
 
-  it('newerOf names what merge would keep, or leaves it open', () => {
+  it('replaces is true only for what merge would keep, wherever the other lies', () => {
     let told = 0
     fc.assert(
       fc.property(latestObject, latestObject, keyHash, (left, right, hash) => {
         const [a, b] = [encodeObject(bare(left), hash), encodeObject(bare(right), hash)]
-        const newer = newerOf(a, b)
-        if (newer === undefined) {
-          expect(left.siblings[0]?.stamp).toBe(right.siblings[0]?.stamp)
-          return
-        }
+        const [aStamp, bStamp] = [left.siblings[0]?.stamp ?? 0, right.siblings[0]?.stamp ?? 0]
+        expect(replaces(a, locatedIn(b))).toBe(aStamp > bStamp)
+        expect(replaces(b, locatedIn(a))).toBe(bStamp > aStamp)
+        if (aStamp === bStamp) return
         told++
         const kept = merge(bare(left), bare(right), 'last-write-wins')
+        const newer = replaces(a, locatedIn(b)) ? a : b
         expect(sameObject(kept, decodeObject(newer, hash))).toBe(true)
       }),
     )
     expect(told).toBeGreaterThan(0)
   })
 
-  it('newerOf leaves it open where one of the two is not a single last-write-wins value', () => {
+  it('replaces is false where one of the two is not a single last-write-wins value', () => {
     const single = encodeObject({ clock: clockOf([1, 1]), siblings: [made(1, 1, { encoding: 0x80 })] }, 1)
     const other = encodeObject({ clock: clockOf([1, 2]), siblings: [made(1, 2)] }, 1)
     for (const bytes of [other, new Uint8Array(0), single.subarray(0, 11)]) {
-      expect(newerOf(single, bytes)).toBeUndefined()
-      expect(newerOf(bytes, single)).toBeUndefined()
+      expect(replaces(single, locatedIn(bytes))).toBe(false)
+      expect(replaces(bytes, locatedIn(single))).toBe(false)
     }
   })
 
