@@ -34,7 +34,7 @@ export function sign(encoded: Uint8Array | undefined, keyHash: number, into: Sig
   low = mix(low ^ Math.imul(keyHash, 0xcc9e2d51))
   into.high = high
   // Nothing is (0, 0), so something never is.
-  into.low = high === 0 && low === 0 ? 1 : low
+  into.low = (low | Number((high | low) === 0)) >>> 0
 }
 
 /** A whole word, as it lies; 0 where there are not that many bytes. */

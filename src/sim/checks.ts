@@ -23,6 +23,7 @@ export type CheckName =
   | 'a value stands twice'
   | 'a read missed what it must see'
   | 'a dot names two writes'
+  | 'a forged context was taken'
   | 'a request was answered late or never'
   | 'an error without a code'
   | 'replicas differ'

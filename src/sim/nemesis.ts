@@ -142,6 +142,8 @@ export class Nemesis {
         )
       case 'tail':
         return set({ tail: 0.2 * amount, tailMsMax: 5_000 }, { tail: 0 })
+      case 'damage':
+        return set({ damage: 0.2 * amount }, { damage: 0 })
       case 'clog':
         network.clog(node, other, Math.min(ms, 2_000))
         return true

@@ -3,7 +3,7 @@
 // duplication, reordering, long delays, cut links. Every envelope is encoded and decoded on its way, so that
 // wire bugs are inside.
 
-import { Writer } from '../base/bytes.js'
+import { onlyMalformed, Writer } from '../base/bytes.js'
 import { type Random, seededRandom } from '../base/random.js'
 import type { Millis, NodeId } from '../base/units.js'
 import { decodeEnvelope, encodeEnvelope } from '../protocol/codec.js'
@@ -24,6 +24,11 @@ export interface NetworkOptions {
   readonly reordering: boolean
   /** Whether what is said of the ring may be lost: where nodes tell it to each other, it may. */
   readonly losesRings: boolean
+  /**
+   * Chance that bits of an envelope are flipped on its way, between nodes. 0 on threads. What its frame's checksum
+   * finds is dropped; an object in an answer has a checksum of its own, and whoever reads it must find it.
+   */
+  readonly damage: number
 }
 
 export const threadNetwork: NetworkOptions = {
@@ -35,6 +40,7 @@ export const threadNetwork: NetworkOptions = {
   duplication: 0,
   reordering: false,
   losesRings: false,
+  damage: 0,
 }
 
 export interface Delivery {
@@ -116,10 +122,10 @@ export class Network {
     const isPut = type === 'put'
     const isNews = type === 'nodes-changed' || (type === 'ring-changed' && !this.options.losesRings)
     const times = isNews ? 1 : this.cut.has(link) || lost ? 0 : twice && !isPut ? 2 : 1
-    for (let i = 0; i < times; i++) this.carry(delivery, link, random)
+    for (let i = 0; i < times; i++) this.carry(delivery, link, random, isNews ? 0 : this.options.damage)
   }
 
-  private carry(delivery: Delivery, link: number, random: Random): void {
+  private carry(delivery: Delivery, link: number, random: Random, damage: number): void {
     const { delayMsMin, delayMsMax, tail, tailMsMax, reordering } = this.options
     const now = this.now()
     let arrival = now + delayMsMin + random() * (delayMsMax - delayMsMin)
@@ -130,8 +136,10 @@ export class Network {
     this.writer.reset()
     encodeEnvelope(this.writer, delivery.envelope)
     const bytes = this.writer.copy()
+    const at = damage > 0 && random() < damage ? Math.floor(random() * bytes.length * 8) : undefined
     this.schedule(arrival - now, () => {
-      this.deliver({ ...delivery, envelope: decodeEnvelope(bytes, 0, bytes.length) })
+      const envelope = at === undefined ? decodeEnvelope(bytes, 0, bytes.length) : damagedAt(bytes, at)
+      if (envelope !== undefined) this.deliver({ ...delivery, envelope })
     })
   }
 
@@ -143,6 +151,32 @@ export class Network {
     }
     return random
   }
+}
+
+/**
+ * What arrives of an envelope of which one bit was flipped: with a damaged object where that can be told by the object
+ * itself, otherwise nothing. Whatever bytes it is given, the decoder must answer, or say that they are malformed.
+ */
+function damagedAt(bytes: Buffer, bit: number): Envelope | undefined {
+  const whole = decodeEnvelope(bytes, 0, bytes.length)
+  const { message } = whole
+  if ((message.type === 'fetched' || message.type === 'kept') && message.object !== undefined) {
+    return { ...whole, message: { ...message, object: flipped(message.object, bit) } }
+  }
+  const frame = flipped(bytes, bit)
+  try {
+    decodeEnvelope(frame, 0, frame.length)
+  } catch (error) {
+    onlyMalformed(error)
+  }
+  return undefined
+}
+
+function flipped(bytes: Uint8Array, bit: number): Buffer {
+  const copy = Buffer.from(bytes)
+  const at = (bit >>> 3) % copy.length
+  copy[at] = (copy[at] as number) ^ (1 << (bit & 7))
+  return copy
 }
 
 function pair(from: NodeId, to: NodeId): number {

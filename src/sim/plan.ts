@@ -48,6 +48,7 @@ export const faultKinds = [
   'ring',
   'audit',
   'hold-hints',
+  'damage',
 ] as const
 
 /** What goes wrong, and what operators ask at the worst moment. */
@@ -192,7 +193,7 @@ export function planOf(seed: number, options: PlanOptions = {}): SimPlan {
   const strict = randomBelow(random, 3) / 2
   const served = random() < 0.5 ? 0 : random() * 0.4
   const bold = random() < 0.2 ? 0.9 : 0
-  const kindsDrawn = kindsOf(plan.budget, random)
+  const kindsDrawn = kindsOf(plan.budget, random, seededRandom(seed, 4)() < 0.25)
   const kinds = options.kinds ?? kindsDrawn
   // Some begin in peace: as long as nothing has happened far more can be asked.
   const peaceMs = random() < 0.25 ? seconds * 500 : 0
@@ -223,15 +224,17 @@ function budgetOf(at: number, kinds: readonly FaultKind[] | undefined): Budget {
 }
 
 /** How often each kind shall be among the faults of a run: each is left out of every third. */
-function kindsOf(budget: Budget, random: Random): FaultKind[] {
+function kindsOf(budget: Budget, random: Random, damages: boolean): FaultKind[] {
   const kinds: FaultKind[] = []
   for (const kind of faultKinds) {
+    if (kind === 'damage') continue
     const weight = random() < 0.35 ? 0 : 1 + randomBelow(random, 4)
     const isWithin =
       alone[kind] === undefined || alone[kind] === budget || (kind === 'process' && budget === 'power')
     if (isWithin) for (let i = 0; i < weight; i++) kinds.push(kind)
   }
   const own = (Object.keys(alone) as FaultKind[]).find((kind) => alone[kind] === budget)
+  if (damages) kinds.push('damage', 'damage')
   if (random() < 0.15) kinds.push('ring', 'ring', 'ring', 'split', 'cut', 'isolate', 'away')
   if (own !== undefined) kinds.push(own, own, own, own)
   return kinds

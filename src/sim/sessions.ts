@@ -15,6 +15,7 @@ import type { Checks } from './checks.js'
 import { internalKey, type SimRequest, type SimWrite } from './client.js'
 import { foundOf, Oracle, type SimWritten } from './oracle.js'
 import type { SimOperation } from './plan.js'
+import { throughToken } from './tokens.js'
 import type { World } from './world.js'
 
 /** What a client knows of a key. */
@@ -93,7 +94,7 @@ export class Sessions {
       via,
       expires,
       condition: writing.condition ?? 'none',
-      ...(seen.context && { context: seen.context }),
+      ...(seen.context && { context: this.outside(operation, key, seen.context) }),
     })
     this.open.set(request, operation)
     request.heard = (answer) => {
@@ -110,6 +111,11 @@ export class Sessions {
       if (write.fate === 'ok' && operation.index % 3 === 0) this.read(operation, key, () => {})
     }
     return write
+  }
+
+  private outside(operation: SimOperation, key: string, context: Context): Context {
+    const complain = (text: string) => this.checks.fail('a forged context was taken', text)
+    return throughToken(this.world.ring, key, context, operation.index, complain)
   }
 
   private settle(request: SimRequest, write: SimWritten, answer: ClientMessage, via: NodeId): void {

@@ -12,7 +12,7 @@
 // two is newer can be told without decoding either.
 
 import { crc32 } from 'node:zlib'
-import { Malformed, Reader, Writer } from '../base/bytes.js'
+import { Malformed, onlyMalformed, Reader, Writer } from '../base/bytes.js'
 import { byDot } from './merge.js'
 import { conflictsOf, copiesOfEncoding, isVolatileEncoding } from './mode.js'
 import type { ClockEntry, Sibling, StoredObject } from './object.js'
@@ -240,7 +240,7 @@ function eachSibling(bytes: Uint8Array, visit: (flags: number, encoding: number)
       reader.raw(reader.varint())
     }
   } catch (error) {
-    if (!(error instanceof Malformed)) throw error
+    onlyMalformed(error)
     return false
   }
   return true

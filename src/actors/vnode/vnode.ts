@@ -157,7 +157,6 @@ function handOver(state: VnodeState, envelope: Envelope, message: HandoffMessage
       return relayDue(state, turn)
     case 'release':
       return release(state, message, turn)
-    default:
-      return unreachable(message)
   }
+  return unreachable(message)
 }
