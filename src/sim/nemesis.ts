@@ -281,8 +281,8 @@ export class Nemesis {
     const { world } = this
     world.note('all faults are over')
     world.network.healAll()
-    const { losesRings } = world.network.options
-    world.network.options = { ...threadNetwork, losesRings, delayMsMax: this.plan.delayMsMax }
+    const { losesRings, gathers } = world.network.options
+    world.network.options = { ...threadNetwork, losesRings, gathers, delayMsMax: this.plan.delayMsMax }
     for (const [node, owner] of this.held) this.pauseHints(node, owner, false)
     for (const faults of this.disks.values()) Object.assign(faults, noDiskFaults())
     for (const node of world.nodes.values()) if (!node.alive) world.spawn(node.node)

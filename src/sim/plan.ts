@@ -6,6 +6,7 @@
 import { type Random, randomBelow, seededRandom } from '../base/random.js'
 import type { Millis, NodeId } from '../base/units.js'
 import type { Level } from '../protocol/write.js'
+import type { RingHash } from '../ring/ring.js'
 import type { Conflicts } from '../versions/object.js'
 import { threadNetwork } from './network.js'
 
@@ -117,6 +118,9 @@ export interface SimPlan {
   readonly delayMsMax: Millis
   /** The longest that a commit takes when the disk is well. */
   readonly commitMsMax: Millis
+  /** Whether acknowledgements of a turn travel together, as between threads. */
+  readonly gathers: boolean
+  readonly hash: RingHash
   /** How likely a rare branch is taken; 0: never. */
   readonly rare: number
   readonly faults: readonly SimFault[]
@@ -157,6 +161,8 @@ const alone: Readonly<Partial<Record<FaultKind, Budget>>> = {
 
 export function planOf(seed: number, options: PlanOptions = {}): SimPlan {
   const random = seededRandom(seed, 1)
+  // Of its own, so that what was drawn before there was this stays as it was.
+  const apart = seededRandom(seed, 4)
   const budget = budgetOf(random(), options.kinds)
   // Drawn in any case, so that what is given does not move the rest.
   const nodesDrawn = 3 + randomBelow(random, 4)
@@ -188,12 +194,14 @@ export function planOf(seed: number, options: PlanOptions = {}): SimPlan {
     delayMsMax: random() < 0.5 ? threadNetwork.delayMsMax : 0.1 + 20 * random() ** 2,
     commitMsMax: random() < 0.3 ? 0 : 50 * random() ** 2,
     rare: random() < 0.4 ? 0 : random() * 0.2,
+    gathers: apart() < 0.3,
+    hash: apart() < 0.1 ? ('md5' as const) : ('halfsip' as const),
   }
   const bursts = Array.from({ length: 8 + randomBelow(random, 24) }, () => random() * seconds * 1_000)
   const strict = randomBelow(random, 3) / 2
   const served = random() < 0.5 ? 0 : random() * 0.4
   const bold = random() < 0.2 ? 0.9 : 0
-  const kindsDrawn = kindsOf(plan.budget, random, seededRandom(seed, 4)() < 0.25)
+  const kindsDrawn = kindsOf(plan.budget, random, apart() < 0.25)
   const kinds = options.kinds ?? kindsDrawn
   // Some begin in peace: as long as nothing has happened far more can be asked.
   const peaceMs = random() < 0.25 ? seconds * 500 : 0
