@@ -200,7 +200,8 @@ const modes: readonly Mode[] = Array.from({ length: 256 }, (_, encoding) => ({
 
 /** What an encoded object says of itself, without looking at values or checksum; of a damaged one, anything. */
 export function modeOf(bytes: Uint8Array): Mode {
-  if (bytes[1] === latestKind) return modes[bytes[3] as number] as Mode
+  // Of a row that was cut off there may be nothing.
+  if (bytes[1] === latestKind) return modes[bytes[3] ?? 0] as Mode
   let volatile = true
   let copies = 1
   const isWhole = eachSibling(bytes, (_flags, encoding) => {
