@@ -50,6 +50,7 @@ export const faultKinds = [
   'audit',
   'hold-hints',
   'damage',
+  'restore',
 ] as const
 
 /** What goes wrong, and what operators ask at the worst moment. */
@@ -156,6 +157,7 @@ const alone: Readonly<Partial<Record<FaultKind, Budget>>> = {
   process: 'process',
   power: 'power',
   wipe: 'wipe',
+  restore: 'wipe',
   rot: 'rot',
 }
 
@@ -201,7 +203,7 @@ export function planOf(seed: number, options: PlanOptions = {}): SimPlan {
   const strict = randomBelow(random, 3) / 2
   const served = random() < 0.5 ? 0 : random() * 0.4
   const bold = random() < 0.2 ? 0.9 : 0
-  const kindsDrawn = kindsOf(plan.budget, random, apart() < 0.25)
+  const kindsDrawn = kindsOf(plan.budget, random, apart)
   const kinds = options.kinds ?? kindsDrawn
   // Some begin in peace: as long as nothing has happened far more can be asked.
   const peaceMs = random() < 0.25 ? seconds * 500 : 0
@@ -223,7 +225,7 @@ export function planOf(seed: number, options: PlanOptions = {}): SimPlan {
 function budgetOf(at: number, kinds: readonly FaultKind[] | undefined): Budget {
   if (kinds !== undefined) {
     const worst = (['wipe', 'rot', 'power', 'process'] as const).find((kind) => kinds.includes(kind))
-    return worst ?? 'threads'
+    return worst ?? (kinds.includes('restore') ? 'wipe' : 'threads')
   }
   if (at < 0.4) return 'threads'
   if (at < 0.6) return 'process'
@@ -232,17 +234,18 @@ function budgetOf(at: number, kinds: readonly FaultKind[] | undefined): Budget {
 }
 
 /** How often each kind shall be among the faults of a run: each is left out of every third. */
-function kindsOf(budget: Budget, random: Random, damages: boolean): FaultKind[] {
+function kindsOf(budget: Budget, random: Random, apart: Random): FaultKind[] {
   const kinds: FaultKind[] = []
   for (const kind of faultKinds) {
-    if (kind === 'damage') continue
+    if (kind === 'damage' || kind === 'restore') continue
     const weight = random() < 0.35 ? 0 : 1 + randomBelow(random, 4)
     const isWithin =
       alone[kind] === undefined || alone[kind] === budget || (kind === 'process' && budget === 'power')
     if (isWithin) for (let i = 0; i < weight; i++) kinds.push(kind)
   }
   const own = (Object.keys(alone) as FaultKind[]).find((kind) => alone[kind] === budget)
-  if (damages) kinds.push('damage', 'damage')
+  if (apart() < 0.25) kinds.push('damage', 'damage')
+  if (budget === 'wipe' && apart() < 0.5) kinds.push('restore', 'restore', 'restore', 'restore', 'restore')
   if (random() < 0.15) kinds.push('ring', 'ring', 'ring', 'split', 'cut', 'isolate', 'away')
   if (own !== undefined) kinds.push(own, own, own, own)
   return kinds
@@ -270,7 +273,7 @@ function drawFaults(
     const other = randomBelow(random, plan.nodes + 1)
     const ms = random() < 0.5 ? random() * 500 : random() * random() * 30_000
     // What damages for good, or makes copies unreadable, is one node's.
-    const isOne = kind === 'wipe' || kind === 'rot'
+    const isOne = kind === 'wipe' || kind === 'rot' || kind === 'restore'
     faults.push({ index, at, kind, node: isOne ? sick : node, other, ms, amount: random() })
   }
   return faults

@@ -67,6 +67,7 @@ export function runPlan(plan: SimPlan, options: RunOptions = {}): RunOutcome {
   const checks = new Checks(world, oracle, nemesis, plan.copies)
   const sessions = new Sessions(world, oracle, checks, plan.paddingBytes)
   nemesis.processDied = () => sessions.forgotten()
+  nemesis.nodeLost = () => sessions.lookAround()
   try {
     world.start()
     for (const operation of plan.operations) {

@@ -28,6 +28,25 @@ export interface Memory {
 
 export const nothingSeen: Memory = { context: undefined, history: new Set(), covered: new Set() }
 
+/** After a node has lost what it had: how many keys are looked at, how often, and how soon after each other. */
+const looksMax = 10
+const lookMs: Millis = 3
+const looking: SimOperation = {
+  index: 1,
+  at: 0,
+  client: 9,
+  style: 'register',
+  key: '',
+  w: 0,
+  r: 1,
+  dw: 0,
+  level: 'disk',
+  isStrict: true,
+  timeoutMs: 500,
+  via: 0,
+  seed: 0,
+}
+
 type PageAt = Pick<Scan, 'partition' | 'prefix' | 'after' | 'limit' | 'begunAt'>
 
 export interface Writing {
@@ -228,6 +247,19 @@ export class Sessions {
     }
     const due = checks.dueTo({ r: operation.r, isStrict: true }, key)
     checks.read(foundOf(key, object), object, due, true)
+  }
+
+  /** Clients come back to what they know: the latest keys are read again and again, by whoever has just begun too. */
+  lookAround(): void {
+    const { world, oracle } = this
+    const keys = [...oracle.keys].slice(-looksMax)
+    const r = Math.max(1, world.copies - 1)
+    const operation = { ...looking, r }
+    for (let look = 1; look <= looksMax; look++) {
+      world.schedule(lookMs * look, () => {
+        for (const key of keys) this.read({ ...operation, key }, key, () => {})
+      })
+    }
   }
 
   /** The process has died: nobody will ever know. */
