@@ -11,6 +11,7 @@ import type { Signature } from '../merkle/signature.js'
 import type { VersionTree } from '../merkle/tree.js'
 import type { Address, Kind } from '../protocol/address.js'
 import type { Envelope, Message, Protocol } from '../protocol/envelope.js'
+import type { NodeView } from '../protocol/life.js'
 import type { Level } from '../protocol/write.js'
 import type { Stamp, StoredObject } from '../versions/object.js'
 import type { Located } from '../versions/object-codec.js'
@@ -180,4 +181,18 @@ export interface RowsWanted {
   readonly limit: number
   readonly begunAt: Millis
   readonly since: Stamp
+}
+
+/** Of this life: 1 to 2^32 - 1, then from 1 again, when nothing of the first ones is on its way any more. */
+export function nextRequest(state: { lastRequest: RequestId }): RequestId {
+  state.lastRequest = state.lastRequest >= 0xffff_ffff ? 1 : state.lastRequest + 1
+  return state.lastRequest
+}
+
+/** Which life a node has, as far as this actor knows: 0 when it has not heard of it. */
+export function generationOf(
+  { nodes }: { readonly nodes: readonly (NodeView | undefined)[] },
+  node: NodeId,
+): number {
+  return nodes[node]?.generation ?? 0
 }

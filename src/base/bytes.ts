@@ -6,6 +6,11 @@
 /** Thrown by `Reader` on bytes that are cut off or out of range; never leaves the decoder that used it. */
 export class Malformed extends Error {}
 
+/** For a `catch` that deals with damage: whatever else was thrown is thrown on. */
+export function onlyMalformed(error: unknown): asserts error is Malformed {
+  if (!(error instanceof Malformed)) throw error
+}
+
 // Node has had these two on every Buffer since its beginning; its types leave them out. They are several
 // times faster than toString('latin1') and write(text, 'latin1') on short texts.
 interface Latin1Buffer extends Buffer {

@@ -42,7 +42,7 @@ export function signAt(
   low = mix(low ^ Math.imul(keyHash, 0xcc9e2d51))
   into.high = high
   // Nothing is (0, 0), so something never is.
-  into.low = high === 0 && low === 0 ? 1 : low
+  into.low = (low | Number((high | low) === 0)) >>> 0
 }
 
 /** A whole word, as it lies. */

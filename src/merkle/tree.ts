@@ -88,8 +88,8 @@ export class VersionTree {
   /** Adds the leaves of another tree of the same size: the tree of both sets of objects. */
   add(leafWords: Uint32Array): void {
     for (let leaf = 0; leaf < this.leaves; leaf++) {
-      const high = leafWords[2 * leaf] ?? 0
-      const low = leafWords[2 * leaf + 1] ?? 0
+      const high = leafWords[2 * leaf] as number
+      const low = leafWords[2 * leaf + 1] as number
       if (high !== 0 || low !== 0) this.toggle(leaf, high, low)
     }
   }

@@ -9,6 +9,7 @@ import { partitionOf } from '../ring/ring.js'
 import type { StoredObject } from '../versions/object.js'
 import { decodeObject } from '../versions/object-codec.js'
 import type { SimRequest } from './client.js'
+import { Eyes } from './eyes.js'
 import type { Nemesis } from './nemesis.js'
 import { type Found, idOf, Oracle, type SimWritten } from './oracle.js'
 import type { SimOperation } from './plan.js'
@@ -24,9 +25,13 @@ export type CheckName =
   | 'a read missed what it must see'
   | 'a dot names two writes'
   | 'two have won'
+  | 'a forged context was taken'
   | 'a request was answered late or never'
   | 'an error without a code'
   | 'replicas differ'
+  | 'a hint is gone before its owner has it'
+  | 'a stand-in denies what it keeps'
+  | 'what is dead is forgotten too early'
   | 'hints are left'
   | 'the cluster is not whole'
   | 'a limit is passed'
@@ -57,7 +62,16 @@ export class Checks {
     this.oracle = oracle
     this.nemesis = nemesis
     this.copies = copies
-    world.watch = (envelope) => this.watch(envelope)
+    const { damages, counts } = nemesis
+    const eyes = new Eyes(
+      world,
+      (check, text) => this.fail(check, text),
+      () => damages.length === 0 && !counts.has('rot') && nemesis.ringIsFixed,
+    )
+    world.watch = (envelope) => {
+      this.watch(envelope)
+      eyes.see(envelope)
+    }
   }
 
   fail(check: CheckName, text: string): void {

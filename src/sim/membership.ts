@@ -8,7 +8,7 @@ import { nextOwners } from '../membership/fold.js'
 import { appendChange, emptyHistory, type History, mergeHistories } from '../membership/history.js'
 import { supervisorThread } from '../protocol/address.js'
 import { rebalance } from '../ring/rebalance.js'
-import type { Ring } from '../ring/ring.js'
+import { type Ring, ringFromJson, ringToJson } from '../ring/ring.js'
 import type { HostPorts } from '../runtime/ports.js'
 
 interface MembersWorld {
@@ -27,6 +27,8 @@ const beginMs: Millis = 20
 
 export class SimMembership {
   history: History
+  /** ring.json, as it lies in the directory of the cluster. */
+  ringFile = ''
   private settled: History
   private readonly founding: History
   private readonly world: MembersWorld
@@ -34,6 +36,7 @@ export class SimMembership {
 
   constructor(world: MembersWorld, nodes: readonly NodeId[]) {
     this.world = world
+    this.keepRing(world.ring)
     this.seeds = nodes.slice(0, 3)
     const joins = nodes.map((node) => ({ kind: 'join', node, weight: 1, host: '', zone: '' }) as const)
     this.founding = appendChange(emptyHistory, nodes[0] as NodeId, world.wall(), joins)
@@ -52,6 +55,16 @@ export class SimMembership {
     }
     const gossip = { ...gossipDefaults, everyMs, history, seeds: [], fanout: 0 }
     return { gossip, membershipHeard: (heard) => this.heard(heard) }
+  }
+
+  /** Writes ring.json. */
+  keepRing(ring: Ring): void {
+    this.ringFile = JSON.stringify(ringToJson(ring))
+  }
+
+  /** What a process that begins reads there. */
+  readRing(): Ring {
+    return ringFromJson(JSON.parse(this.ringFile))
   }
 
   private heard(history: History): void {

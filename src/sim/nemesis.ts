@@ -35,6 +35,8 @@ export class Nemesis {
   isOver = false
   /** Told when the whole process has died, with whoever asked. */
   processDied: () => void = () => {}
+  /** Told when a node has lost what it had. */
+  nodeLost: () => void = () => {}
 
   constructor(world: World, plan: SimPlan) {
     this.world = world
@@ -104,6 +106,8 @@ export class Nemesis {
         return this.processDied()
       case 'wipe':
         return this.wipe(node, fault)
+      case 'restore':
+        return this.restore(node, fault)
       case 'pause':
         return world.pause(fault.node, fault.ms)
       case 'jam':
@@ -152,6 +156,8 @@ export class Nemesis {
         )
       case 'tail':
         return set({ tail: 0.2 * amount, tailMsMax: 5_000 }, { tail: 0 })
+      case 'damage':
+        return set({ damage: 0.2 * amount }, { damage: 0 })
       case 'clog':
         network.clog(node, other, Math.min(ms, 2_000))
         return true
@@ -239,6 +245,34 @@ export class Nemesis {
     else node.wipe()
     world.threads.resume(node.node)
     world.tellSupervisor({ type: 'node-exited', node: node.node, generation, reason: 'wiped', failure: true })
+    this.nodeLost()
+  }
+
+  /**
+   * A copy of a node's disk takes its place a little later: what came meanwhile is gone there. Not so much later that
+   * something dead was forgotten meanwhile: what a backup brings back then, nobody can tell from what is new.
+   */
+  private restore(node: SimNode, { ms, amount }: SimFault): void {
+    if (this.damages.length > 0) return
+    const { world, plan } = this
+    const backup = node.disk.copy()
+    const most = plan.reapAfterMs > 0 ? plan.reapAfterMs / 2 : ms
+    this.later(Math.min(ms, most), () => {
+      if (this.damages.length > 0) return
+      const { generation } = node
+      this.damages.push({ at: world.now(), kind: 'wipe' })
+      node.restore(backup, amount < 0.5)
+      world.threads.resume(node.node)
+      const gone = {
+        type: 'node-exited',
+        node: node.node,
+        generation,
+        reason: 'restored',
+        failure: true,
+      } as const
+      world.tellSupervisor(gone)
+      this.nodeLost()
+    })
   }
 
   private drift(rate: number): void {
@@ -306,8 +340,8 @@ export class Nemesis {
     const { world } = this
     world.note('all faults are over')
     world.network.healAll()
-    const { losesRings } = world.network.options
-    world.network.options = { ...threadNetwork, losesRings, delayMsMax: this.plan.delayMsMax }
+    const { losesRings, gathers } = world.network.options
+    world.network.options = { ...threadNetwork, losesRings, gathers, delayMsMax: this.plan.delayMsMax }
     for (const [node, owner] of this.held) this.pauseHints(node, owner, false)
     for (const faults of this.disks.values()) Object.assign(faults, noDiskFaults())
     for (const node of world.nodes.values()) if (!node.alive) world.spawn(node.node)

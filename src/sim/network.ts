@@ -3,10 +3,11 @@
 // duplication, reordering, long delays, cut links. Every envelope is encoded and decoded on its way, so that
 // wire bugs are inside.
 
-import { Writer } from '../base/bytes.js'
+import { onlyMalformed, Writer } from '../base/bytes.js'
 import { type Random, seededRandom } from '../base/random.js'
 import type { Millis, NodeId } from '../base/units.js'
-import { decodeEnvelope, encodeEnvelope } from '../protocol/codec.js'
+import { Acknowledgements, decodeMessage } from '../protocol/acknowledgements.js'
+import { encodeEnvelope } from '../protocol/codec.js'
 import type { Envelope } from '../protocol/envelope.js'
 
 export interface NetworkOptions {
@@ -24,6 +25,13 @@ export interface NetworkOptions {
   readonly reordering: boolean
   /** Whether what is said of the ring may be lost: where nodes tell it to each other, it may. */
   readonly losesRings: boolean
+  /**
+   * Chance that bits of an envelope are flipped on its way, between nodes. 0 on threads. What its frame's checksum
+   * finds is dropped; an object in an answer has a checksum of its own, and whoever reads it must find it.
+   */
+  readonly damage: number
+  /** Whether acknowledgements of one turn travel together, as between threads; otherwise each goes alone. */
+  readonly gathers: boolean
 }
 
 export const threadNetwork: NetworkOptions = {
@@ -35,6 +43,8 @@ export const threadNetwork: NetworkOptions = {
   duplication: 0,
   reordering: false,
   losesRings: false,
+  damage: 0,
+  gathers: false,
 }
 
 export interface Delivery {
@@ -42,6 +52,15 @@ export interface Delivery {
   readonly from: NodeId
   readonly fromGeneration: number
   readonly toGeneration: number
+}
+
+/** A message on its way. */
+interface Frame {
+  readonly delivery: Delivery
+  readonly bytes: Buffer
+  readonly link: number
+  /** Chance that it is damaged. */
+  readonly damage: number
 }
 
 export class Network {
@@ -58,6 +77,8 @@ export class Network {
   /** Links on which nothing arrives before an instant. */
   private readonly clogged = new Map<number, Millis>()
   private readonly writer = new Writer()
+  /** Acknowledgements of the present turn, by both lives. */
+  private readonly gathered = new Map<string, Acknowledgements>()
 
   constructor(
     options: NetworkOptions,
@@ -104,6 +125,31 @@ export class Network {
 
   send(delivery: Delivery): void {
     const { envelope } = delivery
+    if (this.options.gathers && Acknowledgements.takes(envelope)) return this.gather(delivery)
+    this.writer.reset()
+    encodeEnvelope(this.writer, envelope)
+    this.dispatch(delivery, this.writer.copy())
+  }
+
+  /** One message at the end of the turn, after everything else that is sent in it. */
+  private gather(delivery: Delivery): void {
+    const { envelope, from, fromGeneration, toGeneration } = delivery
+    const lives = `${from} ${fromGeneration} ${envelope.to.node} ${toGeneration}`
+    let gathered = this.gathered.get(lives)
+    if (gathered === undefined) {
+      const opened = new Acknowledgements()
+      gathered = opened
+      this.gathered.set(lives, opened)
+      this.schedule(0, () => {
+        this.gathered.delete(lives)
+        this.dispatch(delivery, Buffer.from(opened.take()))
+      })
+    }
+    gathered.add(envelope)
+  }
+
+  private dispatch(delivery: Delivery, bytes: Buffer): void {
+    const { envelope } = delivery
     const link = pair(delivery.from, envelope.to.node)
     const random = this.stream(link)
     const { loss, duplication } = this.options
@@ -116,10 +162,11 @@ export class Network {
     const isPut = type === 'put'
     const isNews = type === 'nodes-changed' || (type === 'ring-changed' && !this.options.losesRings)
     const times = isNews ? 1 : this.cut.has(link) || lost ? 0 : twice && !isPut ? 2 : 1
-    for (let i = 0; i < times; i++) this.carry(delivery, link, random)
+    for (let i = 0; i < times; i++)
+      this.carry({ delivery, bytes, link, damage: isNews ? 0 : this.options.damage }, random)
   }
 
-  private carry(delivery: Delivery, link: number, random: Random): void {
+  private carry({ delivery, bytes, link, damage }: Frame, random: Random): void {
     const { delayMsMin, delayMsMax, tail, tailMsMax, reordering } = this.options
     const now = this.now()
     let arrival = now + delayMsMin + random() * (delayMsMax - delayMsMin)
@@ -127,11 +174,10 @@ export class Network {
     arrival = Math.max(arrival, this.clogged.get(link) ?? 0)
     if (!reordering) arrival = Math.max(arrival, this.lastArrival.get(link) ?? 0)
     this.lastArrival.set(link, arrival)
-    this.writer.reset()
-    encodeEnvelope(this.writer, delivery.envelope)
-    const bytes = this.writer.copy()
+    const at = damage > 0 && random() < damage ? Math.floor(random() * bytes.length * 8) : undefined
     this.schedule(arrival - now, () => {
-      this.deliver({ ...delivery, envelope: decodeEnvelope(bytes, 0, bytes.length) })
+      for (const envelope of at === undefined ? decoded(bytes) : damagedAt(bytes, at))
+        this.deliver({ ...delivery, envelope })
     })
   }
 
@@ -143,6 +189,38 @@ export class Network {
     }
     return random
   }
+}
+
+/**
+ * What arrives of an envelope of which one bit was flipped: with a damaged object where that can be told by the object
+ * itself, otherwise nothing. Whatever bytes it is given, the decoder must answer, or say that they are malformed.
+ */
+function damagedAt(bytes: Buffer, bit: number): Envelope[] {
+  const arrived: Envelope[] = []
+  for (const whole of decoded(bytes)) {
+    const { message } = whole
+    if ((message.type === 'fetched' || message.type === 'kept') && message.object !== undefined)
+      arrived.push({ ...whole, message: { ...message, object: flipped(message.object, bit) } })
+  }
+  try {
+    decoded(flipped(bytes, bit))
+  } catch (error) {
+    onlyMalformed(error)
+  }
+  return arrived
+}
+
+function decoded(bytes: Buffer): Envelope[] {
+  const envelopes: Envelope[] = []
+  decodeMessage(bytes, 0, bytes.length, (envelope) => envelopes.push(envelope))
+  return envelopes
+}
+
+function flipped(bytes: Uint8Array, bit: number): Buffer {
+  const copy = Buffer.from(bytes)
+  const at = (bit >>> 3) % copy.length
+  copy[at] = (copy[at] as number) ^ (1 << (bit & 7))
+  return copy
 }
 
 function pair(from: NodeId, to: NodeId): number {

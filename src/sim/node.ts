@@ -314,6 +314,13 @@ export class SimNode {
     })
   }
 
+  /** Somebody puts an older directory in its place, or only an older store. */
+  restore(backup: MemoryStore, withHighWater: boolean): void {
+    this.loseMemory('power')
+    this.disk = backup
+    if (withHighWater) this.highWater = undefined
+  }
+
   /** Somebody empties the directory. */
   wipe(): void {
     this.loseMemory('power')

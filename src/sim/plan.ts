@@ -6,6 +6,7 @@
 import { type Random, randomBelow, seededRandom } from '../base/random.js'
 import type { Millis, NodeId } from '../base/units.js'
 import type { Level } from '../protocol/write.js'
+import type { RingHash } from '../ring/ring.js'
 import type { Conflicts } from '../versions/object.js'
 import { threadNetwork } from './network.js'
 
@@ -48,6 +49,8 @@ export const faultKinds = [
   'ring',
   'audit',
   'hold-hints',
+  'damage',
+  'restore',
 ] as const
 
 /** What goes wrong, and what operators ask at the worst moment. */
@@ -116,6 +119,9 @@ export interface SimPlan {
   readonly delayMsMax: Millis
   /** The longest that a commit takes when the disk is well. */
   readonly commitMsMax: Millis
+  /** Whether acknowledgements of a turn travel together, as between threads. */
+  readonly gathers: boolean
+  readonly hash: RingHash
   /** How likely a rare branch is taken; 0: never. */
   readonly rare: number
   readonly faults: readonly SimFault[]
@@ -151,11 +157,14 @@ const alone: Readonly<Partial<Record<FaultKind, Budget>>> = {
   process: 'process',
   power: 'power',
   wipe: 'wipe',
+  restore: 'wipe',
   rot: 'rot',
 }
 
 export function planOf(seed: number, options: PlanOptions = {}): SimPlan {
   const random = seededRandom(seed, 1)
+  // Of its own, so that what was drawn before there was this stays as it was.
+  const apart = seededRandom(seed, 4)
   const budget = budgetOf(random(), options.kinds)
   // Drawn in any case, so that what is given does not move the rest.
   const nodesDrawn = 3 + randomBelow(random, 4)
@@ -187,12 +196,14 @@ export function planOf(seed: number, options: PlanOptions = {}): SimPlan {
     delayMsMax: random() < 0.5 ? threadNetwork.delayMsMax : 0.1 + 20 * random() ** 2,
     commitMsMax: random() < 0.3 ? 0 : 50 * random() ** 2,
     rare: random() < 0.4 ? 0 : random() * 0.2,
+    gathers: apart() < 0.3,
+    hash: apart() < 0.1 ? ('md5' as const) : ('halfsip' as const),
   }
   const bursts = Array.from({ length: 8 + randomBelow(random, 24) }, () => random() * seconds * 1_000)
   const strict = randomBelow(random, 3) / 2
   const served = random() < 0.5 ? 0 : random() * 0.4
   const bold = random() < 0.2 ? 0.9 : 0
-  const kindsDrawn = kindsOf(plan.budget, random)
+  const kindsDrawn = kindsOf(plan.budget, random, apart)
   const kinds = options.kinds ?? kindsDrawn
   // Some begin in peace: as long as nothing has happened far more can be asked.
   const peaceMs = random() < 0.25 ? seconds * 500 : 0
@@ -214,7 +225,7 @@ export function planOf(seed: number, options: PlanOptions = {}): SimPlan {
 function budgetOf(at: number, kinds: readonly FaultKind[] | undefined): Budget {
   if (kinds !== undefined) {
     const worst = (['wipe', 'rot', 'power', 'process'] as const).find((kind) => kinds.includes(kind))
-    return worst ?? 'threads'
+    return worst ?? (kinds.includes('restore') ? 'wipe' : 'threads')
   }
   if (at < 0.4) return 'threads'
   if (at < 0.6) return 'process'
@@ -223,15 +234,18 @@ function budgetOf(at: number, kinds: readonly FaultKind[] | undefined): Budget {
 }
 
 /** How often each kind shall be among the faults of a run: each is left out of every third. */
-function kindsOf(budget: Budget, random: Random): FaultKind[] {
+function kindsOf(budget: Budget, random: Random, apart: Random): FaultKind[] {
   const kinds: FaultKind[] = []
   for (const kind of faultKinds) {
+    if (kind === 'damage' || kind === 'restore') continue
     const weight = random() < 0.35 ? 0 : 1 + randomBelow(random, 4)
     const isWithin =
       alone[kind] === undefined || alone[kind] === budget || (kind === 'process' && budget === 'power')
     if (isWithin) for (let i = 0; i < weight; i++) kinds.push(kind)
   }
   const own = (Object.keys(alone) as FaultKind[]).find((kind) => alone[kind] === budget)
+  if (apart() < 0.25) kinds.push('damage', 'damage')
+  if (budget === 'wipe' && apart() < 0.5) kinds.push('restore', 'restore', 'restore', 'restore', 'restore')
   if (random() < 0.15) kinds.push('ring', 'ring', 'ring', 'split', 'cut', 'isolate', 'away')
   if (own !== undefined) kinds.push(own, own, own, own)
   return kinds
@@ -259,7 +273,7 @@ function drawFaults(
     const other = randomBelow(random, plan.nodes + 1)
     const ms = random() < 0.5 ? random() * 500 : random() * random() * 30_000
     // What damages for good, or makes copies unreadable, is one node's.
-    const isOne = kind === 'wipe' || kind === 'rot'
+    const isOne = kind === 'wipe' || kind === 'rot' || kind === 'restore'
     faults.push({ index, at, kind, node: isOne ? sick : node, other, ms, amount: random() })
   }
   return faults

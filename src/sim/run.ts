@@ -49,7 +49,8 @@ export function runPlan(plan: SimPlan, options: RunOptions = {}): RunOutcome {
     n: plan.copies,
     partitions: plan.partitions,
     memoryBytes: plan.memoryBytes,
-    network: { delayMsMax: plan.delayMsMax },
+    network: { delayMsMax: plan.delayMsMax, gathers: plan.gathers },
+    hash: plan.hash,
     mendEveryMs: plan.mendEveryMs,
     reapAfterMs: plan.reapAfterMs,
     gossipEveryMs: plan.gossipEveryMs,
@@ -66,6 +67,7 @@ export function runPlan(plan: SimPlan, options: RunOptions = {}): RunOutcome {
   const checks = new Checks(world, oracle, nemesis, plan.copies)
   const sessions = new Sessions(world, oracle, checks, plan.paddingBytes)
   nemesis.processDied = () => sessions.forgotten()
+  nemesis.nodeLost = () => sessions.lookAround()
   try {
     world.start()
     for (const operation of plan.operations) {

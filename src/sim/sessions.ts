@@ -15,6 +15,7 @@ import type { Checks } from './checks.js'
 import { internalKey, type SimRequest, type SimWrite } from './client.js'
 import { foundOf, Oracle, type SimWritten } from './oracle.js'
 import type { SimOperation } from './plan.js'
+import { throughToken } from './tokens.js'
 import type { World } from './world.js'
 
 /** What a client knows of a key. */
@@ -26,6 +27,25 @@ export interface Memory {
 }
 
 export const nothingSeen: Memory = { context: undefined, history: new Set(), covered: new Set() }
+
+/** After a node has lost what it had: how many keys are looked at, how often, and how soon after each other. */
+const looksMax = 10
+const lookMs: Millis = 3
+const looking: SimOperation = {
+  index: 1,
+  at: 0,
+  client: 9,
+  style: 'register',
+  key: '',
+  w: 0,
+  r: 1,
+  dw: 0,
+  level: 'disk',
+  isStrict: true,
+  timeoutMs: 500,
+  via: 0,
+  seed: 0,
+}
 
 type PageAt = Pick<Scan, 'partition' | 'prefix' | 'after' | 'limit' | 'begunAt'>
 
@@ -94,7 +114,7 @@ export class Sessions {
       via,
       expires,
       condition: writing.condition ?? 'none',
-      ...(seen.context && { context: seen.context }),
+      ...(seen.context && { context: this.outside(operation, key, seen.context) }),
     })
     this.open.set(request, operation)
     request.heard = (answer) => {
@@ -111,6 +131,11 @@ export class Sessions {
       if (write.fate === 'ok' && operation.index % 3 === 0) this.read(operation, key, () => {})
     }
     return write
+  }
+
+  private outside(operation: SimOperation, key: string, context: Context): Context {
+    const complain = (text: string) => this.checks.fail('a forged context was taken', text)
+    return throughToken(this.world.ring, key, context, operation.index, complain)
   }
 
   private settle(request: SimRequest, write: SimWritten, answer: ClientMessage, via: NodeId): void {
@@ -224,6 +249,19 @@ export class Sessions {
     }
     const due = checks.dueTo({ r: operation.r, isStrict: true }, key)
     checks.read(foundOf(key, object), object, due, true)
+  }
+
+  /** Clients come back to what they know: the latest keys are read again and again, by whoever has just begun too. */
+  lookAround(): void {
+    const { world, oracle } = this
+    const keys = [...oracle.keys].slice(-looksMax)
+    const r = Math.max(1, world.copies - 1)
+    const operation = { ...looking, r }
+    for (let look = 1; look <= looksMax; look++) {
+      world.schedule(lookMs * look, () => {
+        for (const key of keys) this.read({ ...operation, key }, key, () => {})
+      })
+    }
   }
 
   /** The process has died: nobody will ever know. */

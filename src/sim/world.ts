@@ -84,19 +84,17 @@ export class World implements SimNodeWorld {
       partitions: options.partitions ?? 16,
       copies: this.copies,
       nodes,
-      hash: 'halfsip',
+      hash: options.hash ?? 'halfsip',
       seed: [options.seed >>> 0, 0x5eed],
     })
     this.serving = new ServingTable(createServingTable(this.ring.partitions), this.ring.partitions)
     this.serving.setEpoch(this.ring.epoch)
     this.serving.doubt(nodes)
-    const network = { ...threadNetwork, losesRings: this.gossipEveryMs > 0, ...options.network }
-    const schedule = (delay: Millis, run: () => void) => this.schedule(delay, run)
     this.network = new Network(
-      network,
+      { ...threadNetwork, losesRings: this.gossipEveryMs > 0, ...options.network },
       options.seed,
       () => this.timeline.now,
-      schedule,
+      (delay, run) => this.schedule(delay, run),
       (delivery) => this.arrive(delivery),
     )
     this.client = new SimClient(
@@ -108,7 +106,7 @@ export class World implements SimNodeWorld {
     this.host = new Host(this.ports(), { supervisor: true })
     this.client.join(this.host, () => this.threads.wake(supervisorThread))
     this.shared = this.sharedReads()
-    this.tellRing()
+    if (options.knowsRing ?? true) this.tellRing()
     for (const node of nodes) this.nodes.set(node, new SimNode(this, node))
   }
 
@@ -122,10 +120,11 @@ export class World implements SimNodeWorld {
     })
   }
 
-  private tellRing(): void {
+  /** The thread of the client hears of the ring. */
+  tellRing(): void {
     const self = singleAddress('host', supervisorThread)
-    const ringChanged = { type: 'ring-changed', ring: this.ring } as const
-    this.host.receive({ to: self, from: self, request: 0, deadline: 0, message: ringChanged })
+    const message = { type: 'ring-changed', ring: this.ring } as const
+    this.host.receive({ to: self, from: self, request: 0, deadline: 0, message })
   }
 
   private ports(): HostPorts {
@@ -251,6 +250,7 @@ export class World implements SimNodeWorld {
     this.threads.clear()
     this.jammed.clear()
     this.client.forget()
+    this.ring = this.members.readRing()
     this.host = new Host(this.ports(), { supervisor: true })
     this.client.join(this.host, () => this.threads.wake(supervisorThread))
     this.shared = this.sharedReads()
@@ -327,6 +327,7 @@ export class World implements SimNodeWorld {
     } else if (message.type === 'spawn') this.spawn(message.node)
     else if (message.type === 'keep-ring') {
       this.ring = message.ring
+      this.members.keepRing(message.ring)
       this.serving.setEpoch(message.ring.epoch)
       if (message.ring.change === undefined) this.schedule(keepMs, () => this.members.act())
       const to = singleAddress('claimant', supervisorThread)

@@ -18,6 +18,8 @@ export interface MemoryStore extends Store {
    * `keep`, drawn by the caller, 0 <= keep < 1, says how large that part is, every size equally likely.
    */
   crash(kind: 'process' | 'power', keep?: number): MemoryStore
+  /** A backup: the same rows, all of them fsynced, in a store of its own. */
+  copy(): MemoryStore
   /** Rows that are there. */
   readonly size: number
   /** A row as it is now, past every queue: for whoever watches from outside. */
@@ -145,6 +147,12 @@ class SortedStore implements MemoryStore {
     this.closed = true
     this.crashed = true
     return next
+  }
+
+  copy(): MemoryStore {
+    const copy = new SortedStore(this.schedule)
+    for (const [row, value] of this.rows) copy.apply(row, value)
+    return copy
   }
 
   /** A call that was accepted before `close` is answered with its result; after a crash nothing is. */

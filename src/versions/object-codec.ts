@@ -12,7 +12,7 @@
 // two is newer can be told without decoding either.
 
 import { crc32 } from 'node:zlib'
-import { Malformed, Reader, Writer } from '../base/bytes.js'
+import { Malformed, onlyMalformed, Reader, Writer } from '../base/bytes.js'
 import { byDot } from './merge.js'
 import { conflictsOf, copiesOfEncoding, isVolatileEncoding } from './mode.js'
 import type { ClockEntry, Sibling, StoredObject } from './object.js'
@@ -231,7 +231,8 @@ export function modeOf(bytes: Uint8Array): Mode {
 
 /** The same of one that lies in other bytes. */
 export function modeAt(whole: Uint8Array, start: number, end: number): Mode {
-  if (whole[start + 1] === latestKind) return modes[whole[start + 3] as number] as Mode
+  // Of a row that was cut off there may be nothing.
+  if (whole[start + 1] === latestKind) return modes[whole[start + 3] ?? 0] as Mode
   const bytes = whole.subarray(start, end)
   let volatile = true
   let copies = 1
@@ -272,7 +273,7 @@ function eachSibling(bytes: Uint8Array, visit: (flags: number, encoding: number)
       reader.raw(reader.varint())
     }
   } catch (error) {
-    if (!(error instanceof Malformed)) throw error
+    onlyMalformed(error)
     return false
   }
   return true

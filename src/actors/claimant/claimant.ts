@@ -10,9 +10,10 @@ import type { Key, Millis, NodeId } from '../../base/units.js'
 import { type Address, singleAddress, supervisorThread, vnodeAddress } from '../../protocol/address.js'
 import type { ClaimantMessage, Envelope } from '../../protocol/envelope.js'
 import type { BeginChange, Received, ReceiveFailed, Receiving } from '../../protocol/handoff.js'
+import type { NodeView } from '../../protocol/life.js'
 import { transfersOf } from '../../ring/preference.js'
 import { beginChange as changeOf, type Ring, withMoved } from '../../ring/ring.js'
-import type { Actor, Turn } from '../actor.js'
+import { type Actor, generationOf, type Turn } from '../actor.js'
 import { type ClaimantState, type TransferState, transferKey } from './state.js'
 
 /** How often it looks; what has arrived is told together. */
@@ -66,9 +67,8 @@ export const claimantActor: Actor<ClaimantState, ClaimantMessage> = {
         state.nodes = nodes
         return arm(state, turn)
       }
-      default:
-        return unreachable(message)
     }
+    return unreachable(message)
   },
 }
 
@@ -96,15 +96,16 @@ function ringKept(state: ClaimantState, epoch: number, turn: Turn): void {
   const ring = state.keeping
   if (ring === undefined || ring.epoch !== epoch) return
   state.keeping = undefined
-  const before = state.ring
+  // Without one nothing is begun.
+  const before = state.ring as Ring
   state.ring = ring
   turn.send(singleAddress('host', supervisorThread), { type: 'ring-changed', ring })
   // Also to those who have left: they may still have something to give back.
-  const known = state.nodes.flatMap((view) => (view === undefined ? [] : [view.node]))
-  for (const node of new Set([...(before?.nodes ?? []), ...ring.nodes, ...known])) {
+  const known = state.nodes.flatMap((view) => (view as NodeView).node)
+  for (const node of new Set([...before.nodes, ...ring.nodes, ...known])) {
     if (mayHear(state, node)) turn.send(singleAddress('host', node), { type: 'ring-changed', ring })
   }
-  if (ring.change === undefined) endChange(state, before?.change?.copies ?? ring.copies, turn)
+  if (ring.change === undefined) endChange(state, before.change?.copies ?? ring.copies, turn)
   else resume(state, turn)
 }
 
@@ -228,8 +229,8 @@ function isGone(state: ClaimantState, node: NodeId): boolean {
 function begin(state: ClaimantState, each: TransferState, turn: Turn): void {
   const { partition, place, giver, receiver } = each.transfer
   each.stage = 'running'
-  each.generation = state.nodes[receiver]?.generation ?? 0
-  each.giverGeneration = state.nodes[giver]?.generation ?? 0
+  each.generation = generationOf(state, receiver)
+  each.giverGeneration = generationOf(state, giver)
   each.begunAt = turn.now
   each.heardAt = turn.now
   each.tries++

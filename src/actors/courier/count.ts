@@ -5,8 +5,8 @@
 import { limits } from '../../base/limits.js'
 import type { NodeId } from '../../base/units.js'
 import type { RowsRead } from '../../protocol/walk.js'
-import type { Turn } from '../actor.js'
-import { type CourierState, nextRequest } from './state.js'
+import { nextRequest, type Turn } from '../actor.js'
+import type { CourierState } from './state.js'
 
 /** The next owner of whom it is not known how much is kept. */
 export function countNext(state: CourierState, turn: Turn, owner: NodeId = 1, after = ''): void {

@@ -68,8 +68,7 @@ export const courierActor: Actor<CourierState, CourierMessage> = {
         return nodesChanged(state, message, turn)
       case 'ring-changed':
         return ringChanged(state, message, turn)
-      default:
-        return unreachable(message)
     }
+    return unreachable(message)
   },
 }

@@ -11,8 +11,8 @@ import type { RowsRead } from '../../protocol/walk.js'
 import type { ReplicateFailed } from '../../protocol/write.js'
 import { preferenceList } from '../../ring/preference.js'
 import { hashOf, partitionOf } from '../../ring/ring.js'
-import type { Turn } from '../actor.js'
-import { type CourierState, isHealthy, lost, nextRequest, type Owed, type Round } from './state.js'
+import { generationOf, nextRequest, type Turn } from '../actor.js'
+import { type CourierState, isHealthy, lost, type Owed, type Round } from './state.js'
 
 /** Pause between two looks while something is kept. */
 const lookMs: Millis = 200
@@ -52,7 +52,7 @@ export function hintsDue(state: CourierState, turn: Turn): void {
 function beginRound(state: CourierState, owner: NodeId, owed: Owed, turn: Turn): void {
   owed.keptSince = 0
   owed.round = {
-    generation: state.nodes[owner]?.generation ?? 0,
+    generation: generationOf(state, owner),
     begunAt: turn.now,
     page: 0,
     pageAskedAt: turn.now,

@@ -5,9 +5,9 @@ import { limits } from '../../base/limits.js'
 import { type DropHints, keyOfHint, type PauseHints } from '../../protocol/hint.js'
 import type { RowsRead } from '../../protocol/walk.js'
 import { hashOf, partitionOf, type Ring } from '../../ring/ring.js'
-import type { Turn } from '../actor.js'
+import { nextRequest, type Turn } from '../actor.js'
 import { endRound, look } from './deliver.js'
-import { type CourierState, lost, nextRequest, owedTo } from './state.js'
+import { type CourierState, lost, owedTo } from './state.js'
 
 export function pauseHints(state: CourierState, message: PauseHints, turn: Turn): void {
   const { owner, paused } = message

@@ -78,11 +78,6 @@ export function isHealthy(state: CourierState, node: NodeId): boolean {
   return state.nodes[node]?.state === 'up' && !state.paused.has(node) && !state.drops.has(node)
 }
 
-export function nextRequest(state: CourierState): RequestId {
-  state.lastRequest = state.lastRequest >= 0xffff_ffff ? 1 : state.lastRequest + 1
-  return state.lastRequest
-}
-
 /** The menders hear so often, at most, that this node lacks something that was not kept for it. */
 const tellEveryMs: Millis = 10_000
 

@@ -6,8 +6,8 @@ import { type Address, vnodeAddress } from '../../protocol/address.js'
 import type { Envelope } from '../../protocol/envelope.js'
 import { type Audit, addReports, nothingDone, type Synced } from '../../protocol/sync.js'
 import { preferenceList } from '../../ring/preference.js'
-import type { Turn } from '../actor.js'
-import { type GatewayState, generationOf, isUp, nextRequest, type PendingAudit } from './state.js'
+import { generationOf, nextRequest, type Turn } from '../actor.js'
+import { type GatewayState, isUp, type PendingAudit } from './state.js'
 import { fail, open } from './sweep.js'
 
 export function audit(state: GatewayState, envelope: Envelope<Audit>, turn: Turn): void {

@@ -27,10 +27,10 @@ import { partitionOf, type Ring } from '../../ring/ring.js'
 import { withMode } from '../../versions/mode.js'
 import { encodeObject } from '../../versions/object-codec.js'
 import { nextStamp, stampMillis } from '../../versions/stamp.js'
-import type { Turn } from '../actor.js'
+import { generationOf, nextRequest, type Turn } from '../actor.js'
 import { keepFor } from './hints.js'
 import { putLed } from './put-led.js'
-import { type GatewayState, generationOf, isBrisk, nextRequest, type PendingDirect } from './state.js'
+import { type GatewayState, isBrisk, type PendingDirect } from './state.js'
 import { open } from './sweep.js'
 
 const nothing = Buffer.alloc(0)

@@ -86,8 +86,7 @@ export const gatewayActor: Actor<GatewayState, GatewayMessage> = {
         return nodesChanged(state, message, turn)
       case 'ring-changed':
         return ringChanged(state, message)
-      default:
-        return unreachable(message)
     }
+    return unreachable(message)
   },
 }

@@ -1,7 +1,7 @@
 // The coordinator's part of a read, Dynamo 4.5: ask the N replicas, wait for R, merge what they said.
 // Any thread may lead a read, since it makes no version.
 
-import { Malformed } from '../../base/bytes.js'
+import { onlyMalformed } from '../../base/bytes.js'
 import type { NodeId, RequestId } from '../../base/units.js'
 import { type Address, singleAddress, vnodeAddress } from '../../protocol/address.js'
 import type { Envelope } from '../../protocol/envelope.js'
@@ -12,18 +12,10 @@ import { preferenceList } from '../../ring/preference.js'
 import { partitionOf, type Ring } from '../../ring/ring.js'
 import { merge } from '../../versions/merge.js'
 import { decodeObject } from '../../versions/object-codec.js'
-import type { Turn } from '../actor.js'
+import { generationOf, nextRequest, type Turn } from '../actor.js'
 import { settleGet } from './get-settle.js'
 import { standInFailed } from './kept.js'
-import {
-  type GatewayState,
-  generationOf,
-  isBrisk,
-  isSuspected,
-  isUp,
-  nextRequest,
-  type PendingGet,
-} from './state.js'
+import { type GatewayState, isBrisk, isSuspected, isUp, type PendingGet } from './state.js'
 import { open } from './sweep.js'
 
 /** Of each place whose node is away. */
@@ -90,8 +82,8 @@ function askStandIn(
   place: number,
   turn: Turn,
 ): boolean {
-  const { ring } = state
-  if (ring === undefined) return false
+  // What is open was begun with a ring.
+  const ring = state.ring as Ring
   const { envelope, replicas, standIns } = pending
   const { key, hash } = envelope.message
   const preference = preferenceList(ring, partitionOf(ring, hash))
@@ -145,8 +137,8 @@ function takeAnswer(pending: PendingGet, index: number, message: Fetched): boole
     pending.first ??= bytes
     return true
   } catch (error) {
-    if (error instanceof Malformed) return false
-    throw error
+    onlyMalformed(error)
+    return false
   }
 }
 

@@ -2,8 +2,8 @@
 // whoever did not answer (Dynamo 4.6). Nobody waits for a hint; one that is lost too is found by a comparison.
 
 import { singleAddress } from '../../protocol/address.js'
-import type { Turn } from '../actor.js'
-import { type GatewayState, isBrisk, isUp, nextRequest, type PendingDirect } from './state.js'
+import { nextRequest, type Turn } from '../actor.js'
+import { type GatewayState, isBrisk, isUp, type PendingDirect } from './state.js'
 
 /** A hint for the node of a place: with who stands in, else with another replica. Nobody waits for it. */
 export function keepFor(state: GatewayState, pending: PendingDirect, place: number, turn: Turn): void {

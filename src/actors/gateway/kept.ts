@@ -2,7 +2,7 @@
 // it is never a complete answer: a hint is what came while its owner was away, and not what came before. And when
 // none of the owners answers and nobody keeps anything, nobody knows whether the key exists.
 
-import { Malformed } from '../../base/bytes.js'
+import { onlyMalformed } from '../../base/bytes.js'
 import type { NodeId } from '../../base/units.js'
 import type { Envelope } from '../../protocol/envelope.js'
 import type { Kept } from '../../protocol/hint.js'
@@ -28,7 +28,7 @@ export function kept(state: GatewayState, envelope: Envelope, message: Kept, tur
       noteKept(pending.tally, place)
       standIn.keeps = true
     } catch (error) {
-      if (!(error instanceof Malformed)) throw error
+      onlyMalformed(error)
     }
   }
   placesAnswered(pending)

@@ -11,8 +11,8 @@ import type { Envelope } from '../../protocol/envelope.js'
 import { isDecided, type Put, type PutAnswered, type PutFailed } from '../../protocol/write.js'
 import { preferenceList } from '../../ring/preference.js'
 import { partitionOf } from '../../ring/ring.js'
-import type { Turn } from '../actor.js'
-import { type GatewayState, generationOf, isBrisk, isUp, nextRequest, type PendingPut } from './state.js'
+import { generationOf, nextRequest, type Turn } from '../actor.js'
+import { type GatewayState, isBrisk, isUp, type PendingPut } from './state.js'
 import { fail, open } from './sweep.js'
 
 /** Coordinators that one put is offered to, one after the other. */

@@ -1,7 +1,7 @@
 // A page of a listing: the same page from R replicas of a partition, merged row by row. Replicas may end
 // their pages at different keys; what lies beyond the earliest end is left for the next page.
 
-import { Malformed } from '../../base/bytes.js'
+import { onlyMalformed } from '../../base/bytes.js'
 import type { Key, RequestId } from '../../base/units.js'
 import { type Address, vnodeAddress } from '../../protocol/address.js'
 import type { Envelope } from '../../protocol/envelope.js'
@@ -12,8 +12,8 @@ import { hashOf, type Ring } from '../../ring/ring.js'
 import { merge } from '../../versions/merge.js'
 import type { StoredObject } from '../../versions/object.js'
 import { decodeObject } from '../../versions/object-codec.js'
-import type { Turn } from '../actor.js'
-import { type GatewayState, generationOf, isUp, nextRequest, type PendingScan } from './state.js'
+import { generationOf, nextRequest, type Turn } from '../actor.js'
+import { type GatewayState, isUp, type PendingScan } from './state.js'
 import { fail, open } from './sweep.js'
 
 export function scan(state: GatewayState, envelope: Envelope<Scan>, turn: Turn): void {
@@ -98,7 +98,7 @@ function mergePages(ring: Ring, pages: readonly Walked[], message: Scan): Merged
         merged.set(row.key, merge(merged.get(row.key), object, message.conflicts))
       } catch (error) {
         // A damaged row of one replica is left out: the others have theirs.
-        if (!(error instanceof Malformed)) throw error
+        onlyMalformed(error)
       }
     }
   }

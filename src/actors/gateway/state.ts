@@ -141,12 +141,3 @@ export function isSuspected(state: GatewayState, node: NodeId): boolean {
 export function isBrisk(state: GatewayState, node: NodeId): boolean {
   return state.nodes[node]?.state === 'up'
 }
-
-export function generationOf(state: GatewayState, node: NodeId): number {
-  return state.nodes[node]?.generation ?? 0
-}
-
-export function nextRequest(state: GatewayState): RequestId {
-  state.lastRequest = state.lastRequest >= 0xffff_ffff ? 1 : state.lastRequest + 1
-  return state.lastRequest
-}

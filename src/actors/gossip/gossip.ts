@@ -41,9 +41,8 @@ export function gossipActor(options: GossipOptions): Actor<GossipState, GossipMe
           return nodesChanged(state, message)
         case 'ring-changed':
           return ringChanged(state, message)
-        default:
-          return unreachable(message)
       }
+      return unreachable(message)
     },
   }
 }

@@ -11,7 +11,7 @@ import type { NodeView } from '../../protocol/life.js'
 import { addReports, nothingDone, type Synced, type SyncReport } from '../../protocol/sync.js'
 import { preferenceList } from '../../ring/preference.js'
 import type { Ring } from '../../ring/ring.js'
-import type { Actor, Turn } from '../actor.js'
+import { type Actor, nextRequest, type Turn } from '../actor.js'
 
 /** After a change of the ring the former holders are told to forget; this is for those who did not hear it. */
 const leftoversMs: Millis = 60_000
@@ -89,9 +89,8 @@ export const menderActor: Actor<MenderState, MenderMessage> = {
         state.pairs = []
         state.leftoversDue = turn.now + leftoversMs
         return arm(state, turn)
-      default:
-        return unreachable(message)
     }
+    return unreachable(message)
   },
 }
 
@@ -106,12 +105,10 @@ function arm(state: MenderState, turn: Turn): void {
 
 function mendDue(state: MenderState, turn: Turn): void {
   state.isArmed = false
-  if (state.open !== 0) return
   if (turn.now >= state.leftoversDue) giveLeftovers(state, turn)
   const pair = nextPair(state, turn)
   if (pair === undefined) return arm(state, turn)
-  state.lastRequest = state.lastRequest >= 0xffff_ffff ? 1 : state.lastRequest + 1
-  state.open = state.lastRequest
+  state.open = nextRequest(state)
   const { partition, peer } = pair
   const message = { type: 'sync', peer, mends: true, deep: false, isRoutine: true, copiesMin: 0 } as const
   turn.send(vnodeAddress(state.self.node, partition), message, state.open)

@@ -2,7 +2,7 @@
 // pause between two pages so that the foreground does not feel it. When a whole round has met nothing that is or
 // will be dead, the next waits until such a thing is written.
 
-import { Malformed } from '../../base/bytes.js'
+import { onlyMalformed } from '../../base/bytes.js'
 import { limits } from '../../base/limits.js'
 import type { Millis, Partition } from '../../base/units.js'
 import { type Signature, sign } from '../../merkle/signature.js'
@@ -15,8 +15,8 @@ import type { StoredObject } from '../../versions/object.js'
 import { decodeObject, isMortal } from '../../versions/object-codec.js'
 import { contextOf } from '../../versions/read.js'
 import { stampMillis } from '../../versions/stamp.js'
-import type { Turn } from '../actor.js'
-import { nextRequest, type ReaperState } from './state.js'
+import { nextRequest, type Turn } from '../actor.js'
+import type { ReaperState } from './state.js'
 import { askAll } from './vote.js'
 
 /** A page that has not come by then is lost. */
@@ -89,8 +89,8 @@ function deadObject(bytes: Uint8Array, hash: number, turn: Turn): StoredObject |
   try {
     object = decodeObject(bytes, hash)
   } catch (error) {
-    if (error instanceof Malformed) return undefined
-    throw error
+    onlyMalformed(error)
+    return undefined
   }
   if (isVolatile(object)) return undefined
   for (const { deleted, expires, stamp } of object.siblings) {

@@ -5,8 +5,8 @@ import type { Millis, NodeId } from '../../base/units.js'
 import { singleAddress, vnodeAddress } from '../../protocol/address.js'
 import type { Envelope } from '../../protocol/envelope.js'
 import type { HintsTold } from '../../protocol/reap.js'
-import type { Turn } from '../actor.js'
-import { nextRequest, type ReaperState } from './state.js'
+import { nextRequest, type Turn } from '../actor.js'
+import type { ReaperState } from './state.js'
 import { giveUp } from './vote.js'
 
 /** Somebody keeps hints: before couriers are asked again. */

@@ -77,9 +77,8 @@ export const reaperActor: Actor<ReaperState, ReaperMessage> = {
         state.partitions = []
         changed(state, turn)
         return arm(state, turn)
-      default:
-        return unreachable(message)
     }
+    return unreachable(message)
   },
 }
 

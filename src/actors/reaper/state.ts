@@ -64,11 +64,6 @@ export interface ReaperState {
   reaped: number
 }
 
-export function nextRequest(state: ReaperState): RequestId {
-  state.lastRequest = state.lastRequest >= 0xffff_ffff ? 1 : state.lastRequest + 1
-  return state.lastRequest
-}
-
 /** Nothing that was found out counts any more. */
 export function forgetAll(state: ReaperState): void {
   state.candidates.clear()

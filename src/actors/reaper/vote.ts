@@ -4,8 +4,8 @@ import { vnodeAddress } from '../../protocol/address.js'
 import type { Envelope } from '../../protocol/envelope.js'
 import type { ReapTold } from '../../protocol/reap.js'
 import { preferenceList } from '../../ring/preference.js'
-import type { Turn } from '../actor.js'
-import { type Candidate, everybody, nextRequest, type ReaperState } from './state.js'
+import { nextRequest, type Turn } from '../actor.js'
+import { type Candidate, everybody, type ReaperState } from './state.js'
 
 type Found = Omit<Candidate, 'stage' | 'since' | 'waiting'>
 

@@ -53,9 +53,8 @@ export const supervisorActor: Actor<SupervisorState, SupervisorMessage> = {
         return nodeBrisk(state, message.node, turn)
       case 'restart-due':
         return restartDue(state, message.node, turn)
-      default:
-        return unreachable(message)
     }
+    return unreachable(message)
   },
 }
 

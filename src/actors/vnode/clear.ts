@@ -5,8 +5,8 @@ import { limits } from '../../base/limits.js'
 import type { Envelope } from '../../protocol/envelope.js'
 import type { RowsRead } from '../../protocol/walk.js'
 import { hashOf } from '../../ring/ring.js'
-import type { Turn } from '../actor.js'
-import { nextRequest, type VnodeState } from './state.js'
+import { nextRequest, type Turn } from '../actor.js'
+import type { VnodeState } from './state.js'
 
 export function clearPartition(state: VnodeState, turn: Turn, after = ''): void {
   state.clearing = nextRequest(state)

@@ -12,9 +12,9 @@ import type { Cede } from '../../protocol/cede.js'
 import type { Envelope } from '../../protocol/envelope.js'
 import { isDecided, type Put } from '../../protocol/write.js'
 import { countBits } from '../../quorum/tally.js'
-import type { Turn } from '../actor.js'
+import { nextRequest, type Turn } from '../actor.js'
 import { askAgainMs } from './decide-state.js'
-import { isUp, nextRequest, type PendingPut, type VnodeState } from './state.js'
+import { isUp, type PendingPut, type VnodeState } from './state.js'
 
 /** Puts that a vnode holds, and for how long: then whoever sent them is told to try again. */
 const heldMax = 256

@@ -10,8 +10,8 @@ import type { Envelope } from '../../protocol/envelope.js'
 import type { RowsRead } from '../../protocol/walk.js'
 import { hashOf } from '../../ring/ring.js'
 import { modeOf } from '../../versions/object-codec.js'
-import type { Turn } from '../actor.js'
-import { type GivingBack, isHealthy, nextRequest, type VnodeState } from './state.js'
+import { nextRequest, type Turn } from '../actor.js'
+import { type GivingBack, isHealthy, type VnodeState } from './state.js'
 
 /** One that has not ended by then has lost a message. */
 const answerMs: Millis = 20_000

@@ -11,9 +11,9 @@ import type { Envelope, Message, VnodeMessage } from '../../protocol/envelope.js
 import type { Give as GiveMessage, Release } from '../../protocol/handoff.js'
 import { transfersOf } from '../../ring/preference.js'
 import { modeOf } from '../../versions/object-codec.js'
-import type { Turn } from '../actor.js'
+import { generationOf, nextRequest, type Turn } from '../actor.js'
 import { clearPartition } from './clear.js'
-import { type Gift, isUp, nextRequest, type VnodeState } from './state.js'
+import { type Gift, isUp, type VnodeState } from './state.js'
 
 /** What was passed on and is not confirmed by then has not arrived. */
 const confirmMs: Millis = 5_000
@@ -31,7 +31,7 @@ export function give(state: VnodeState, envelope: Envelope, message: GiveMessage
   }
   const gift: Gift = {
     receiver: node,
-    generation: state.nodes[node]?.generation ?? 0,
+    generation: generationOf(state, node),
     place: agreed.place,
     until: agreed.until,
     stage: 'passing-on',
@@ -51,7 +51,7 @@ export function give(state: VnodeState, envelope: Envelope, message: GiveMessage
 function isUnderWay(state: VnodeState, known: number, place: number): boolean {
   const gift = state.gifts[known]
   if (gift === undefined || gift.stage !== 'passing-on' || gift.place !== place) return false
-  return gift.generation === (state.nodes[gift.receiver]?.generation ?? 0)
+  return gift.generation === generationOf(state, gift.receiver)
 }
 
 /** A write was stored here: whoever receives this place gets it too, as durable as it was asked for. */
@@ -168,7 +168,7 @@ export function receiverChanged(state: VnodeState): void {
   for (let at = state.gifts.length - 1; at >= 0; at--) {
     const gift = state.gifts[at] as Gift
     if (state.nodes[gift.receiver]?.generation === gift.generation) continue
-    if (gift.stage === 'given' && gift.isOver) gift.generation = state.nodes[gift.receiver]?.generation ?? 0
+    if (gift.stage === 'given' && gift.isOver) gift.generation = generationOf(state, gift.receiver)
     else state.gifts.splice(at, 1)
   }
 }

@@ -16,9 +16,9 @@ import type { Dot, StoredObject } from '../../versions/object.js'
 import { encodeObject } from '../../versions/object-codec.js'
 import { liveSiblings } from '../../versions/read.js'
 import { contextAfter } from '../../versions/write.js'
-import type { Turn } from '../actor.js'
+import { generationOf, nextRequest, type Turn } from '../actor.js'
 import { passOn } from './give.js'
-import { isAmong, isHealthy, isUp, nextRequest, type PendingPut, type VnodeState } from './state.js'
+import { isAmong, isHealthy, isUp, type PendingPut, type VnodeState } from './state.js'
 
 /** How often a vnode that has open puts looks for passed deadlines. */
 const sweepMs = 100
@@ -53,7 +53,7 @@ export function lead(
     generations: [],
     writers: 0,
     wasNeeded: 0,
-    encoded: object.encoded ?? encodeObject(object, message.hash),
+    encoded: encodeObject(object, message.hash),
     travelEnd: turn.travelEnd,
     level: message.level,
     context: contextAfter(object, message.context, dot),
@@ -176,7 +176,7 @@ function ask(
   if (level !== 'memory' && (pending.tally.pw === 0 || node === owner)) pending.writers |= 1 << place
   pending.asked.push(node)
   pending.places.push(place)
-  pending.generations.push(state.nodes[node]?.generation ?? 0)
+  pending.generations.push(generationOf(state, node))
   if (node === owner) {
     const copy = { type: 'replicate', key, hash, object, level } as const
     turn.send(vnodeAddress(node, state.self.partition), copy, request, pending.travelEnd)

@@ -6,7 +6,7 @@
 // Dynamo counts answers; we count replicas, by set, so a message that comes twice counts once.
 
 import { crc32 } from 'node:zlib'
-import { Malformed } from '../../base/bytes.js'
+import { onlyMalformed } from '../../base/bytes.js'
 import type { ErrorCode, ErrorDetails } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import type { NodeId } from '../../base/units.js'
@@ -91,8 +91,8 @@ function whatIsThere(
     const seen = decodeObject(message.seen, message.hash)
     return merge(local, seen, conflictsOf(seen, local))
   } catch (error) {
-    if (error instanceof Malformed) return unreadable
-    throw error
+    onlyMalformed(error)
+    return unreadable
   }
 }
 

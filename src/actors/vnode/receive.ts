@@ -14,8 +14,8 @@ import type { Millis, NodeId } from '../../base/units.js'
 import { singleAddress, supervisorThread, vnodeAddress } from '../../protocol/address.js'
 import type { Envelope } from '../../protocol/envelope.js'
 import type { Receive } from '../../protocol/handoff.js'
-import type { Turn } from '../actor.js'
-import { isUp, nextRequest, type Receiving, type VnodeState } from './state.js'
+import { generationOf, nextRequest, type Turn } from '../actor.js'
+import { isUp, type Receiving, type VnodeState } from './state.js'
 
 /** Pause before a giver that says nothing is asked again; twice as long each time, up to a limit. */
 const askAgainMs: Millis = 100
@@ -35,7 +35,7 @@ export function receive(state: VnodeState, _envelope: Envelope, message: Receive
   const receiving: Receiving = {
     place,
     giver,
-    generation: state.nodes[giver]?.generation ?? 0,
+    generation: generationOf(state, giver),
     isHolder,
     stage: 'asking',
     request: 0,

@@ -14,10 +14,10 @@ import type { Walked } from '../../protocol/walk.js'
 import { preferenceAfter } from '../../ring/preference.js'
 import { hashOf } from '../../ring/ring.js'
 import { modeOf } from '../../versions/object-codec.js'
-import type { Turn } from '../actor.js'
+import { generationOf, nextRequest, type Turn } from '../actor.js'
 import { relayed } from './give.js'
 import { allFetched, progressed } from './receive.js'
-import { isUp, nextRequest, type Repair, type VnodeState } from './state.js'
+import { isUp, type Repair, type VnodeState } from './state.js'
 
 /** Pause before a peer that could not answer is asked again. */
 const retryMs = 250
@@ -82,7 +82,7 @@ export function repairDue(state: VnodeState, turn: Turn): void {
   }
   repair.request = nextRequest(state)
   repair.askedAt = turn.now
-  repair.generation = state.nodes[peer]?.generation ?? 0
+  repair.generation = generationOf(state, peer)
   if (!repair.isBare) {
     // Ends by itself, in time, with an answer.
     const copiesMin = copiesWith(state, repair, peer)

@@ -1,7 +1,8 @@
 // The one door into the store: put, repair, a hint coming home, handoff and bulk load all end in `replicate`,
 // which merges what comes with what is here. Idempotent, so every sender may send again.
 
-import { Malformed } from '../../base/bytes.js'
+import { assert } from '../../base/assert.js'
+import { onlyMalformed } from '../../base/bytes.js'
 import type { ErrorCode } from '../../base/errors.js'
 import type { Key, Partition } from '../../base/units.js'
 import type { Address } from '../../protocol/address.js'
@@ -73,7 +74,7 @@ export function storeCopy(
   copy: Copy,
   turn: Turn,
 ): 'stored' | 'replaced' | 'refused' {
-  if (envelope.deadline === 0) throw new Error('invariant broken: a copy that may travel for ever')
+  assert(envelope.deadline !== 0, 'a copy does not travel for ever')
   if (turn.now > envelope.deadline) return refuse(envelope, 'expired', turn)
   const bytesMax = Math.max(turn.objectBytesMax, turn.mergedBytesMax)
   const tooLarge = copy.object.length > bytesMax
@@ -84,7 +85,7 @@ export function storeCopy(
   try {
     incoming = decodeObject(copy.object, copy.hash)
   } catch (error) {
-    if (!(error instanceof Malformed)) throw error
+    onlyMalformed(error)
     return refuse(envelope, 'unreadable', turn)
   }
   const found = turn.get(key, copy.hash)

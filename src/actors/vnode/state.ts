@@ -184,11 +184,6 @@ export function isServing(state: VnodeState): boolean {
   return gifts.length === 0 || !gifts.some(({ stage, isOver }) => stage === 'given' && !isOver)
 }
 
-export function nextRequest(state: VnodeState): RequestId {
-  state.lastRequest = state.lastRequest >= 0xffff_ffff ? 1 : state.lastRequest + 1
-  return state.lastRequest
-}
-
 /** An actor that was never heard of: an odd factor maps the counters of one life to as many, lives begin anywhere. */
 export function actorAfter(state: VnodeState): Incarnation {
   state.counter++

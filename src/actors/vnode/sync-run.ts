@@ -5,8 +5,8 @@ import type { Millis } from '../../base/units.js'
 import { type Address, vnodeAddress } from '../../protocol/address.js'
 import type { Envelope, VnodeMessage } from '../../protocol/envelope.js'
 import type { SyncReport } from '../../protocol/sync.js'
-import type { Turn } from '../actor.js'
-import { nextRequest, type VnodeState } from './state.js'
+import { nextRequest, type Turn } from '../actor.js'
+import type { VnodeState } from './state.js'
 import type { SyncItem, SyncRun, SyncWanted } from './sync-state.js'
 
 /** A question that has no answer by then has none. */

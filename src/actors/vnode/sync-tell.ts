@@ -5,8 +5,8 @@ import { limits } from '../../base/limits.js'
 import type { Address } from '../../protocol/address.js'
 import type { Envelope } from '../../protocol/envelope.js'
 import type { ListAsk, Listed, TreeAsk } from '../../protocol/sync.js'
-import type { Turn } from '../actor.js'
-import { nextRequest, type VnodeState } from './state.js'
+import { nextRequest, type Turn } from '../actor.js'
+import type { VnodeState } from './state.js'
 import { ownListed } from './sync-list.js'
 
 export function treeAsk(state: VnodeState, envelope: Envelope, message: TreeAsk, turn: Turn): void {

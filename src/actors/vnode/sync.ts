@@ -9,7 +9,7 @@ import type { Millis, NodeId } from '../../base/units.js'
 import { depthOf, differing, fanOut, leavesOf } from '../../merkle/tree.js'
 import type { Envelope } from '../../protocol/envelope.js'
 import { nothingDone, type Sync, type SyncFailed, type TreeTold } from '../../protocol/sync.js'
-import type { Turn } from '../actor.js'
+import { generationOf, type Turn } from '../actor.js'
 import { isUp, type VnodeState } from './state.js'
 import { askPage } from './sync-list.js'
 import { answer, answerMs, armAlarm, ask, emptyCounts, end } from './sync-run.js'
@@ -33,7 +33,7 @@ function begin(state: VnodeState, wanted: SyncWanted, turn: Turn): void {
   if (!isUp(state, peer)) return answer(wanted, nothingDone, 'unavailable', turn)
   const run: SyncRun = {
     wanted,
-    generation: state.nodes[peer]?.generation ?? 0,
+    generation: generationOf(state, peer),
     request: 0,
     askedAt: turn.now,
     alarmAt: 0,

@@ -166,7 +166,6 @@ function handOver(state: VnodeState, envelope: Envelope, message: HandoffMessage
       return ceded(state, envelope, turn)
     case 'cede-due':
       return cedeDue(state, turn)
-    default:
-      return unreachable(message)
   }
+  return unreachable(message)
 }

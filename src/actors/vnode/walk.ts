@@ -5,11 +5,11 @@ import { limits } from '../../base/limits.js'
 import type { Address } from '../../protocol/address.js'
 import type { Envelope } from '../../protocol/envelope.js'
 import type { RowsRead, Walk } from '../../protocol/walk.js'
-import type { Turn } from '../actor.js'
+import { nextRequest, type Turn } from '../actor.js'
 import { clearPage } from './clear.js'
 import { isOf, relay, successor } from './give.js'
 import { leftoverPage } from './give-back.js'
-import { nextRequest, type VnodeState } from './state.js'
+import type { VnodeState } from './state.js'
 
 export function walk(state: VnodeState, envelope: Envelope, message: Walk, turn: Turn): void {
   // Who stays for some objects of the partition answers by itself.

@@ -1,0 +1,187 @@
+// What passes between actors, held against what lies on the nodes: promises whose breach is mended by something else
+// within moments, so that nobody who asks later would notice. Memory and disks are looked into; no actor is believed.
+
+import type { Key, NodeId, RequestId } from '../base/units.js'
+import { sign } from '../merkle/signature.js'
+import type { Envelope } from '../protocol/envelope.js'
+import { hintKey } from '../protocol/hint.js'
+import type { Reap } from '../protocol/reap.js'
+import { partitionOf } from '../ring/ring.js'
+import { objectRow } from '../storage/store.js'
+import type { StoredObject } from '../versions/object.js'
+import { decodeObject } from '../versions/object-codec.js'
+import { contextOf } from '../versions/read.js'
+import { covers } from '../versions/vector.js'
+import type { CheckName } from './checks.js'
+import type { World } from './world.js'
+
+interface Asked {
+  readonly owner: NodeId
+  readonly key: Key
+  readonly hash: number
+  readonly object: Uint8Array
+}
+
+/** A turn, and what it has written, is over by then. */
+const turnMs = 0.01
+const askedMax = 4_096
+
+export class Eyes {
+  private readonly world: World
+  private readonly fail: (check: CheckName, text: string) => void
+  /** Whether memory and disks have kept all that was ever acknowledged, and the ring stays. */
+  private readonly nothingLost: () => boolean
+  /** Hints and deliveries that are under way, by who was asked, who asks, and the number. */
+  private readonly keeping = new Map<string, Asked>()
+  private readonly delivering = new Map<string, Asked>()
+  private readonly questions = new Map<string, Asked>()
+  /** Versions that a stand-in has said it keeps, by stand-in, owner and key. */
+  private readonly kept = new Map<string, Asked[]>()
+
+  constructor(world: World, fail: (check: CheckName, text: string) => void, nothingLost: () => boolean) {
+    this.world = world
+    this.fail = fail
+    this.nothingLost = nothingLost
+  }
+
+  see({ message, from, to, request }: Envelope): void {
+    switch (message.type) {
+      case 'reap':
+        if (from.kind === 'reaper') this.reaped(message, from.node)
+        return
+      case 'keep':
+        return note(this.keeping, wayOf(to.node, from.node, request), message)
+      case 'replicate':
+        if (from.kind === 'courier')
+          note(this.delivering, wayOf(to.node, from.node, request), { ...message, owner: to.node })
+        return
+      case 'replicated':
+        if (from.kind === 'courier') this.isKept(from.node, to.node, request)
+        else if (to.kind === 'courier') this.isDelivered(from.node, to.node, request)
+        return
+      case 'fetch-kept':
+        if (this.hintAt(to.node, message.owner, message.key, message.hash) !== undefined) {
+          const asked = { ...message, object: new Uint8Array(0) }
+          note(this.questions, wayOf(to.node, from.node, request), asked)
+        }
+        return
+      case 'kept':
+        if (message.object === undefined) this.denied(from.node, to.node, request)
+        return
+      default:
+    }
+  }
+
+  /** What a node holds under a key, in memory or where memory has let go on disk. */
+  private held(node: NodeId, partition: number, key: Key, hash: number): StoredObject | undefined {
+    const life = this.world.nodes.get(node)
+    const view = life?.storage?.memory.peek(key, hash) ?? life?.disk.look(objectRow(partition, key))
+    if (view === undefined) return undefined
+    try {
+      return decodeObject(Uint8Array.from(view), hash)
+    } catch {
+      return undefined
+    }
+  }
+
+  private hintAt(node: NodeId, owner: NodeId, key: Key, hash: number): StoredObject | undefined {
+    return this.held(node, partitionOf(this.world.ring, hash), hintKey(owner, key), hash)
+  }
+
+  // -- hints --------------------------------------------------------------------------------------------
+
+  private isKept(standIn: NodeId, asker: NodeId, request: RequestId): void {
+    const asked = taken(this.keeping, wayOf(standIn, asker, request))
+    if (asked === undefined || !this.nothingLost()) return
+    const place = `${standIn} ${asked.owner} ${asked.key}`
+    const before = this.kept.get(place)
+    if (before === undefined) this.kept.set(place, [asked])
+    else before.push(asked)
+  }
+
+  private isDelivered(owner: NodeId, standIn: NodeId, request: RequestId): void {
+    const asked = taken(this.delivering, wayOf(owner, standIn, request))
+    if (asked !== undefined) this.world.schedule(turnMs, () => this.owes(standIn, owner, asked))
+  }
+
+  /** A hint goes when its owner has it, and everything that was added to it meanwhile. */
+  private owes(standIn: NodeId, owner: NodeId, { key, hash }: Asked): void {
+    const place = `${standIn} ${owner} ${key}`
+    const versions = this.kept.get(place)
+    const isThere = this.world.nodes.get(standIn)?.host !== undefined
+    if (versions === undefined || !isThere) return
+    if (this.hintAt(standIn, owner, key, hash) !== undefined) return
+    this.kept.delete(place)
+    if (!this.nothingLost()) return
+    const home = this.held(owner, partitionOf(this.world.ring, hash), key, hash)
+    for (const { object } of versions) {
+      const version = decodeObject(object, hash)
+      if (isDead(version) || (home !== undefined && hasSeen(home, version))) continue
+      this.fail('a hint is gone before its owner has it', `${key} of node ${owner}, at node ${standIn}`)
+      return
+    }
+  }
+
+  /** It was there when the question came and is there still. */
+  private denied(standIn: NodeId, asker: NodeId, request: RequestId): void {
+    const asked = taken(this.questions, wayOf(standIn, asker, request))
+    if (asked === undefined || this.hintAt(standIn, asked.owner, asked.key, asked.hash) === undefined) return
+    this.fail('a stand-in denies what it keeps', `${asked.key} of node ${asked.owner}, at node ${standIn}`)
+  }
+
+  // -- what is dead -------------------------------------------------------------------------------------
+
+  /** Whoever holds something older that this stands against, itself or as a hint, would bring it back. */
+  private reaped({ key, hash, high, low }: Reap, leader: NodeId): void {
+    const { world } = this
+    const partition = partitionOf(world.ring, hash)
+    const dead = this.held(leader, partition, key, hash)
+    if (dead === undefined || !isSigned(dead, hash, high, low)) return
+    for (const node of world.nodes.keys()) {
+      const copies = [this.held(node, partition, key, hash)]
+      for (const owner of world.nodes.keys()) copies.push(this.hintAt(node, owner, key, hash))
+      for (const copy of copies) {
+        if (copy === undefined || isSigned(copy, hash, high, low) || !hasSeen(dead, copy)) continue
+        this.fail('what is dead is forgotten too early', `${key}: node ${node} holds what came before`)
+        return
+      }
+    }
+  }
+}
+
+function wayOf(asked: NodeId, asker: NodeId, request: RequestId): string {
+  return `${asked} ${asker} ${request}`
+}
+
+/** The oldest are let go: what is asked is answered soon, or never. */
+function note(open: Map<string, Asked>, way: string, { owner, key, hash, object }: Asked): void {
+  open.set(way, { owner, key, hash, object })
+  if (open.size <= askedMax) return
+  for (const oldest of open.keys()) {
+    open.delete(oldest)
+    return
+  }
+}
+
+function taken(open: Map<string, Asked>, way: string): Asked | undefined {
+  const asked = open.get(way)
+  open.delete(way)
+  return asked
+}
+
+function isDead({ siblings }: StoredObject): boolean {
+  return siblings.every(({ deleted, expires }) => deleted || expires !== 0)
+}
+
+/** Of last-write-wins values the stamp says it; a clock names the one event alone. */
+function hasSeen(object: StoredObject, other: StoredObject): boolean {
+  if (covers(object.clock, other.clock)) return true
+  const isLatest = object.clock.length === 1 && other.clock.length === 1
+  return isLatest && contextOf(object).stamp >= contextOf(other).stamp
+}
+
+function isSigned(object: StoredObject, hash: number, high: number, low: number): boolean {
+  const signature = { high: 0, low: 0 }
+  sign(object.encoded, hash, signature)
+  return signature.high === high && signature.low === low
+}
