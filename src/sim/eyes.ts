@@ -12,7 +12,7 @@ import type { StoredObject } from '../versions/object.js'
 import { decodeObject } from '../versions/object-codec.js'
 import { contextOf } from '../versions/read.js'
 import { covers } from '../versions/vector.js'
-import type { CheckName } from './checks.js'
+import type { CheckName } from './check-name.js'
 import type { World } from './world.js'
 
 interface Asked {

@@ -2,7 +2,7 @@
 // just once: production code has no seams for them. Each names the checks of which one should find it. Many were real
 // bugs of this house, or of Riak, Cassandra and others. A piece that is not there any more fails the test by name.
 
-import type { CheckName } from '../../src/sim/checks.js'
+import type { CheckName } from '../../src/sim/check-name.js'
 import type { PlanOptions } from '../../src/sim/plan.js'
 
 export interface PlantedBug {
