@@ -140,14 +140,6 @@ export const moreBugs: readonly PlantedBug[] = [
     found: ['the cluster is not whole'],
   },
   {
-    name: 'whoever is asked decides, although another may',
-    file: 'actors/vnode/decide.js',
-    from: 'if (ring === undefined)\n        return true;\n    const { heir',
-    to: 'if (ring !== null)\n        return true;\n    const { heir',
-    found: ['two have won'],
-    focus: { kinds: ['ring'], style: 'conditional' },
-  },
-  {
     name: 'what is received is forgotten with what was there before',
     file: 'actors/vnode/receive.js',
     from: '|| state.clearing !== 0;',
