@@ -4,7 +4,7 @@
 import type { Key, NodeId, RequestId } from '../base/units.js'
 import { sign } from '../merkle/signature.js'
 import type { Envelope } from '../protocol/envelope.js'
-import { hintKey } from '../protocol/hint.js'
+import { hintKey, type Kept } from '../protocol/hint.js'
 import type { Reap } from '../protocol/reap.js'
 import { partitionOf } from '../ring/ring.js'
 import { objectRow } from '../storage/store.js'
@@ -62,11 +62,12 @@ export class Eyes {
       case 'fetch-kept':
         if (this.hintAt(to.node, message.owner, message.key, message.hash) !== undefined) {
           const asked = { ...message, object: new Uint8Array(0) }
-          note(this.questions, wayOf(to.node, from.node, request), asked)
+          // One read may ask the same stand-in about several owners.
+          note(this.questions, `${wayOf(to.node, from.node, request)} ${message.owner}`, asked)
         }
         return
       case 'kept':
-        if (message.object === undefined) this.denied(from.node, to.node, request)
+        this.told(message, from.node, `${wayOf(from.node, to.node, request)} ${message.owner}`)
         return
       default:
     }
@@ -75,7 +76,10 @@ export class Eyes {
   /** What a node holds under a key, in memory or where memory has let go on disk. */
   private held(node: NodeId, partition: number, key: Key, hash: number): StoredObject | undefined {
     const life = this.world.nodes.get(node)
-    const view = life?.storage?.memory.peek(key, hash) ?? life?.disk.look(objectRow(partition, key))
+    // A row that goes with the next batch is there still.
+    const isForgotten = life?.host?.journal?.isForgotten(key) ?? false
+    const row = isForgotten ? undefined : life?.disk.look(objectRow(partition, key))
+    const view = life?.storage?.memory.peek(key, hash) ?? row
     if (view === undefined) return undefined
     try {
       return decodeObject(Uint8Array.from(view), hash)
@@ -123,9 +127,10 @@ export class Eyes {
   }
 
   /** It was there when the question came and is there still. */
-  private denied(standIn: NodeId, asker: NodeId, request: RequestId): void {
-    const asked = taken(this.questions, wayOf(standIn, asker, request))
-    if (asked === undefined || this.hintAt(standIn, asked.owner, asked.key, asked.hash) === undefined) return
+  private told(message: Kept, standIn: NodeId, way: string): void {
+    const asked = taken(this.questions, way)
+    if (asked === undefined || message.object !== undefined) return
+    if (this.hintAt(standIn, asked.owner, asked.key, asked.hash) === undefined) return
     this.fail('a stand-in denies what it keeps', `${asked.key} of node ${asked.owner}, at node ${standIn}`)
   }
 
