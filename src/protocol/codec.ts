@@ -13,6 +13,7 @@ import { ringFromJson, ringToJson } from '../ring/ring.js'
 import type { ClockEntry, Context } from '../versions/object.js'
 import { type Address, type Kind, singleAddress, vnodeAddress } from './address.js'
 import type { Envelope, Message } from './envelope.js'
+import { packedTypes } from './packed-types.js'
 import { flagsOfReplicated, levelNumber, levels, replicatedOf } from './replicated.js'
 import type { Level, Put, PutAnswered } from './write.js'
 
@@ -41,100 +42,6 @@ const replicatedCode = 4
 const fetchCode = 5
 const fetchedCode = 6
 // 7: acknowledgements.ts
-
-type Packed = Exclude<
-  Message['type'],
-  'put' | 'put-answered' | 'replicate' | 'replicated' | 'fetch' | 'fetched'
->
-
-/** Every message that travels packed: what says it is something else is damaged. */
-const packedTypes: ReadonlySet<string> = new Set(
-  Object.keys({
-    'put-failed': 1,
-    'replicate-failed': 1,
-    'put-sweep-due': 1,
-    get: 1,
-    'get-answered': 1,
-    'get-failed': 1,
-    'fetch-failed': 1,
-    'request-sweep-due': 1,
-    scan: 1,
-    'scan-answered': 1,
-    'scan-failed': 1,
-    walk: 1,
-    walked: 1,
-    'walk-failed': 1,
-    'rows-read': 1,
-    'repair-due': 1,
-    keep: 1,
-    'fetch-kept': 1,
-    kept: 1,
-    'hints-due': 1,
-    'pause-hints': 1,
-    'drop-hints': 1,
-    sync: 1,
-    synced: 1,
-    'sync-due': 1,
-    'sync-failed': 1,
-    'sync-push': 1,
-    'tree-ask': 1,
-    'tree-told': 1,
-    'list-ask': 1,
-    'list-told': 1,
-    listed: 1,
-    audit: 1,
-    'audit-answered': 1,
-    'audit-failed': 1,
-    'mend-due': 1,
-    receive: 1,
-    received: 1,
-    'receive-failed': 1,
-    receiving: 1,
-    give: 1,
-    giving: 1,
-    take: 1,
-    taken: 1,
-    'take-refused': 1,
-    release: 1,
-    'begin-change': 1,
-    'keep-ring': 1,
-    'ring-kept': 1,
-    'claim-due': 1,
-    'relay-due': 1,
-    'receive-due': 1,
-    cede: 1,
-    ceded: 1,
-    'cede-due': 1,
-    'mend-wanted': 1,
-    'give-back': 1,
-    'reap-due': 1,
-    'reap-ask': 1,
-    'reap-told': 1,
-    reap: 1,
-    'hints-ask': 1,
-    'hints-told': 1,
-    gossip: 1,
-    'gossip-history': 1,
-    'gossip-due': 1,
-    'change-membership': 1,
-    'membership-changed': 1,
-    'membership-refused': 1,
-    'membership-news': 1,
-    'membership-kept': 1,
-    probe: 1,
-    probed: 1,
-    'nodes-changed': 1,
-    'ring-changed': 1,
-    spawn: 1,
-    'node-ready': 1,
-    'node-exited': 1,
-    'node-removed': 1,
-    'node-slow': 1,
-    'node-brisk': 1,
-    'restart-due': 1,
-    'give-up': 1,
-  } satisfies Record<Packed, 1>),
-)
 
 const packr = new Packr({ useRecords: false, mapsAsObjects: true, int64AsType: 'number' })
 

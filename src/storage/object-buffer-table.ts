@@ -6,6 +6,7 @@
 // and an object missing. Left to others: when to reclaim (object-buffer-reclaim), what a put is
 // (object-buffer).
 
+import { limits } from '../base/limits.js'
 import { Arena, fresh, type Kind } from './object-buffer-arena.js'
 import { DirtyOrder } from './object-buffer-dirty.js'
 import { ObjectIndex } from './object-buffer-index.js'
@@ -22,6 +23,8 @@ import {
 const ghostsMax = 1 << 18
 /** The index is full at this share of its homes: longer searches cost more than the objects are worth. */
 const fullness = 0.85
+/** Words of a cache line. */
+const lineWords = 16
 
 export class ObjectTable {
   readonly memory: SharedArrayBuffer
@@ -34,6 +37,9 @@ export class ObjectTable {
   /** Hashes of keys that were evicted unused: S3-FIFO's ghost queue, as a table that forgets by collision. */
   private readonly ghosts: Int32Array
   private readonly ghostShift: number
+  private readonly touchedUnits = new Int32Array(limits.turnMessagesMax)
+  /** What `touch` has read, so that nobody leaves its reading out. */
+  touched = 0
   objects = 0
   dirtyObjects = 0
   evictions = 0
@@ -50,6 +56,25 @@ export class ObjectTable {
     const ghosts = Math.min(ghostsMax, 1 << (31 - Math.clz32(geometry.homes >>> 2)))
     this.ghosts = new Int32Array(ghosts)
     this.ghostShift = 32 - Math.log2(ghosts)
+  }
+
+  /** See ObjectBuffer.touch. */
+  touch(hashes: Uint32Array, count: number): void {
+    const { words, index } = this
+    const last = words.length - 2 * lineWords - 1
+    const units = this.touchedUnits
+    let seen = 0
+    for (let i = 0; i < count; i++) {
+      const slot = index.home(hashes[i] as number)
+      units[i] = index.unit(slot)
+      seen += index.uses(slot)
+    }
+    for (let i = 0; i < count; i++) {
+      const at = Math.min((units[i] as number) * 2, last)
+      seen +=
+        (words[at] as number) + (words[at + lineWords] as number) + (words[at + 2 * lineWords] as number)
+    }
+    this.touched = seen
   }
 
   keyLength(unit: number): number {

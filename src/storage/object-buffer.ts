@@ -9,7 +9,6 @@
 
 import { assert } from '../base/assert.js'
 import { latin1Slice, latin1Write } from '../base/bytes.js'
-import { limits } from '../base/limits.js'
 import type { Key } from '../base/units.js'
 import type { Located } from '../versions/object-codec.js'
 import { type Adoption, adoptMemory, type IsWhole } from './object-buffer-adopt.js'
@@ -33,16 +32,11 @@ export type Take = (key: Key, hash: number, value: Uint8Array, token: number) =>
 
 /** Shorter keys are written faster by a loop than by a call. */
 const shortKey = 12
-/** Words of a cache line. */
-const lineWords = 16
 
 export class ObjectBuffer {
   private table: ObjectTable
   private mayWrite: boolean
   private sequence = 0
-  private readonly units = new Int32Array(limits.turnMessagesMax)
-  /** What `touch` has read, so that nobody leaves its reading out. */
-  touched = 0
 
   /** For fresh memory. Memory with a past is readable at once, and writable after `adopt`. */
   constructor(memory: SharedArrayBuffer) {
@@ -149,21 +143,7 @@ export class ObjectBuffer {
 
   /** Loads what looks for keys with these hashes will need, most likely: all at once, so that they wait once. */
   touch(hashes: Uint32Array, count: number): void {
-    const { words, index } = this.table
-    const last = words.length - 2 * lineWords - 1
-    const { units } = this
-    let seen = 0
-    for (let i = 0; i < count; i++) {
-      const slot = index.home(hashes[i] as number)
-      units[i] = index.unit(slot)
-      seen += index.uses(slot)
-    }
-    for (let i = 0; i < count; i++) {
-      const at = Math.min((units[i] as number) * 2, last)
-      seen +=
-        (words[at] as number) + (words[at + lineWords] as number) + (words[at + 2 * lineWords] as number)
-    }
-    this.touched = seen
+    this.table.touch(hashes, count)
   }
 
   private view(unit: number, keyLength: number): Buffer {
