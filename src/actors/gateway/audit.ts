@@ -7,8 +7,8 @@ import type { Envelope } from '../../protocol/envelope.js'
 import { type Audit, addReports, nothingDone, type Synced } from '../../protocol/sync.js'
 import { preferenceList } from '../../ring/preference.js'
 import type { Turn } from '../actor.js'
+import { fail, open } from './open.js'
 import { type GatewayState, generationOf, isUp, nextRequest, type PendingAudit } from './state.js'
-import { fail, open } from './sweep.js'
 
 export function audit(state: GatewayState, envelope: Envelope<Audit>, turn: Turn): void {
   const { ring } = state

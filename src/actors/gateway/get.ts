@@ -15,6 +15,7 @@ import { decodeObject } from '../../versions/object-codec.js'
 import type { Turn } from '../actor.js'
 import { settleGet } from './get-settle.js'
 import { standInFailed } from './kept.js'
+import { open } from './open.js'
 import {
   type GatewayState,
   generationOf,
@@ -24,7 +25,6 @@ import {
   nextRequest,
   type PendingGet,
 } from './state.js'
-import { open } from './sweep.js'
 
 /** Of each place whose node is away. */
 const standInsMax = 8

@@ -12,15 +12,25 @@ import { isDecided, type Put, type PutAnswered, type PutFailed } from '../../pro
 import { preferenceList } from '../../ring/preference.js'
 import { partitionOf } from '../../ring/ring.js'
 import type { Turn } from '../actor.js'
+import { fail, open } from './open.js'
 import { type GatewayState, generationOf, isBrisk, isUp, nextRequest, type PendingPut } from './state.js'
-import { fail, open } from './sweep.js'
 
 /** Coordinators that one put is offered to, one after the other. */
 const triesMax = 5
 
+/** What came of the same put before, without a coordinator. */
+type Before = Pick<PendingPut, 'hasBegun' | 'direct'>
+
+const nothingBefore: Before = { hasBegun: false, direct: undefined }
+
 /** `hasBegun`: a version of this put may have been stored already; then nothing may call it refused. */
-export function putLed(state: GatewayState, envelope: Envelope<Put>, hasBegun: boolean, turn: Turn): void {
-  const pending: PendingPut = { type: 'put', envelope, coordinator: 0, generation: 0, tried: [], hasBegun }
+export function putLed(
+  state: GatewayState,
+  envelope: Envelope<Put>,
+  turn: Turn,
+  before: Before = nothingBefore,
+): void {
+  const pending: PendingPut = { type: 'put', envelope, coordinator: 0, generation: 0, tried: [], ...before }
   tryCoordinator(state, pending, turn)
 }
 
@@ -73,7 +83,17 @@ export function putAnswered(state: GatewayState, envelope: Envelope, message: Pu
   const pending = state.pending.get(envelope.request)
   if (pending === undefined || pending.type !== 'put') return
   state.pending.delete(envelope.request)
-  turn.send(pending.envelope.from as Address<'client'>, message, pending.envelope.request)
+  const answer =
+    pending.direct === undefined ? message : { ...message, existed: hasExisted(pending, message.existed) }
+  turn.send(pending.envelope.from as Address<'client'>, answer, pending.envelope.request)
+}
+
+/** What the coordinator found there may be the version of this very put that it was sent before. */
+function hasExisted({ direct, coordinator, envelope }: PendingPut, found: boolean): boolean {
+  if (direct === undefined) return found
+  const place = direct.list.indexOf(coordinator)
+  const isOwn = envelope.message.change === 'value' && ((direct.tally.stored >>> place) & 1) === 1
+  return direct.existed || (found && !isOwn)
 }
 
 export function putFailed(state: GatewayState, envelope: Envelope, message: PutFailed, turn: Turn): void {
