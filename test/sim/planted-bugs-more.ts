@@ -77,6 +77,29 @@ export const moreBugs: readonly PlantedBug[] = [
     to: "turn.send(envelope.from, { type: 'replicated', level: message.level }, envelope.request);",
     found: lost,
   },
+  // -- puts that no coordinator leads ---------------------------------------------------------------------
+  {
+    name: 'a replica that holds a later version does not say so',
+    file: 'actors/vnode/replica.js',
+    from: 'merged !== incoming && isLater(merged, incoming)',
+    to: 'false',
+    found: lost,
+  },
+  {
+    name: 'no hint is kept for a replica that did not answer a direct put',
+    file: 'actors/gateway/hints.js',
+    from: 'const owner = list[place];',
+    to: 'const owner = list[place];\n    if (owner)\n        return;',
+    found: differ,
+  },
+  {
+    name: 'a direct put is stored although the ring changes',
+    file: 'actors/vnode/replica.js',
+    from: 'const code = isSettled(state, message)',
+    to: 'const code = true',
+    found: differ,
+    focus: { kinds: ['ring'], copies: 1 },
+  },
   // -- handoff and the ring -------------------------------------------------------------------------------
   {
     name: 'a giver does not pass on what is written meanwhile',

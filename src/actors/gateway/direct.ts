@@ -154,16 +154,20 @@ function lose(
 function settle(state: GatewayState, request: RequestId, pending: PendingDirect, turn: Turn): void {
   const { tally } = pending
   const { dw, level } = pending.envelope.message
+  const all = (1 << tally.n) - 1
+  const isHeard = (tally.stored | tally.failed) === all
   if (!pending.answered) {
     const verdict = writeVerdict(tally)
     // Nobody but the first dw was asked to write through.
     const writerFailed = (tally.failed & ~tally.durable & ((1 << dw) - 1)) !== 0
+    // All have refused so far: whether the put may be called refused, only the rest can tell.
+    const mayBeRefused = tally.stored === 0 && pending.unsure === 0
+    if (verdict === 'lost' && mayBeRefused && !isHeard) return
     if (verdict === 'lost' || (verdict === 'waiting' && writerFailed))
       return giveToCoordinator(state, request, pending, pending.envelope.message.coordinator, turn)
     if (verdict === 'ok') answer(state, pending, level, turn)
   }
-  const all = (1 << tally.n) - 1
-  if (pending.answered && (tally.stored | tally.failed) === all) state.pending.delete(request)
+  if (pending.answered && isHeard) state.pending.delete(request)
 }
 
 function answer(state: GatewayState, pending: PendingDirect, level: Level, turn: Turn): void {

@@ -83,17 +83,13 @@ export function putAnswered(state: GatewayState, envelope: Envelope, message: Pu
   const pending = state.pending.get(envelope.request)
   if (pending === undefined || pending.type !== 'put') return
   state.pending.delete(envelope.request)
-  const answer =
-    pending.direct === undefined ? message : { ...message, existed: hasExisted(pending, message.existed) }
-  turn.send(pending.envelope.from as Address<'client'>, answer, pending.envelope.request)
-}
-
-/** What the coordinator found there may be the version of this very put that it was sent before. */
-function hasExisted({ direct, coordinator, envelope }: PendingPut, found: boolean): boolean {
-  if (direct === undefined) return found
-  const place = direct.list.indexOf(coordinator)
-  const isOwn = envelope.message.change === 'value' && ((direct.tally.stored >>> place) & 1) === 1
-  return direct.existed || (found && !isOwn)
+  // The coordinator may have found nothing but the version of this very put, and does not count that.
+  const existed = message.existed || pending.direct?.existed === true
+  turn.send(
+    pending.envelope.from as Address<'client'>,
+    existed === message.existed ? message : { ...message, existed },
+    pending.envelope.request,
+  )
 }
 
 export function putFailed(state: GatewayState, envelope: Envelope, message: PutFailed, turn: Turn): void {
