@@ -79,20 +79,6 @@ export const moreBugs: readonly PlantedBug[] = [
   },
   // -- puts that no coordinator leads ---------------------------------------------------------------------
   {
-    name: 'a replica that holds a later version does not say so',
-    file: 'actors/vnode/replica.js',
-    from: 'merged !== incoming && isLater(merged, incoming)',
-    to: 'false',
-    found: lost,
-  },
-  {
-    name: 'no hint is kept for a replica that did not answer a direct put',
-    file: 'actors/gateway/hints.js',
-    from: 'const owner = list[place];',
-    to: 'const owner = list[place];\n    if (owner)\n        return;',
-    found: differ,
-  },
-  {
     name: 'a direct put is stored although the ring changes',
     file: 'actors/vnode/replica.js',
     from: 'const code = isSettled(state, message)',
