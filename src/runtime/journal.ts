@@ -28,7 +28,7 @@ import { RedoLog } from './redo.js'
 /** What is written through but waited for by nobody (dw 0) may gather this long, so that batches are worth their cost. */
 const lingerMs = 5
 /** The longest that what was asked of memory alone waits to be logged, when no batch comes by: lost by kill -9 alone. */
-const logEveryMs = 1_000
+const logEveryMs = 20
 /** Objects that are flushed with one batch: to take more at once would hold up the turns that come after. */
 const flushObjects = 512
 /** The longest that what is in the log waits for an fsync that nobody asked for. */

@@ -35,6 +35,7 @@ const shortKey = 12
 
 export class ObjectBuffer {
   private table: ObjectTable
+  private readonly found: Located = { bytes: new Uint8Array(0), start: 0, end: 0 }
   private mayWrite: boolean
   private sequence = 0
 
@@ -110,11 +111,7 @@ export class ObjectBuffer {
 
   /** A view of the value, good until the next put. Counts as a use. */
   get(key: Key, hash: number): Uint8Array | undefined {
-    const { index } = this.table
-    const slot = index.find(key, hash)
-    if (slot < 0) return undefined
-    index.use(slot)
-    return this.view(index.unit(slot), key.length)
+    return this.peek(key, hash, true)
   }
 
   /** Where the value lies, good until the next put. Counts as a use unless it is only a look. */
@@ -131,10 +128,9 @@ export class ObjectBuffer {
   }
 
   /** Like get, for walks over many objects: does not count as a use, so it keeps nothing from eviction. */
-  peek(key: Key, hash: number): Uint8Array | undefined {
-    const { index } = this.table
-    const slot = index.find(key, hash)
-    return slot < 0 ? undefined : this.view(index.unit(slot), key.length)
+  peek(key: Key, hash: number, isUse = false): Uint8Array | undefined {
+    const { found } = this
+    return this.locate(key, hash, found, isUse) ? found.bytes.subarray(found.start, found.end) : undefined
   }
 
   has(key: Key, hash: number): boolean {
@@ -357,10 +353,7 @@ export class ObjectBuffer {
     table.order.prepend(unit)
   }
 
-  /**
-   * Takes over memory whose writer died at any instant, in the middle of a put too. Whatever a put had
-   * returned true for is there, whole and newest, unless `isWhole` refuses it; `dropped` counts those.
-   */
+  /** Takes over memory whose writer died at any instant; `dropped`: of what puts returned true for, what is not whole. */
   adopt(isWhole: IsWhole): Adoption {
     const table = new ObjectTable(this.table.memory)
     const { sequence, ...adoption } = adoptMemory(table, isWhole)

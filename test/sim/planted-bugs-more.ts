@@ -77,6 +77,15 @@ export const moreBugs: readonly PlantedBug[] = [
     to: "turn.send(envelope.from, { type: 'replicated', level: message.level }, envelope.request);",
     found: lost,
   },
+  // -- puts that no coordinator leads ---------------------------------------------------------------------
+  {
+    name: 'a direct put is stored although the ring changes',
+    file: 'actors/vnode/replica.js',
+    from: 'const code = isSettled(state, message)',
+    to: 'const code = true',
+    found: differ,
+    focus: { kinds: ['ring'], copies: 1 },
+  },
   // -- handoff and the ring -------------------------------------------------------------------------------
   {
     name: 'a giver does not pass on what is written meanwhile',

@@ -199,7 +199,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: 'a write that may have happened is tried again elsewhere',
-    file: 'actors/gateway/put.js',
+    file: 'actors/gateway/put-led.js',
     from: "(dead || message.code === 'unreadable'",
     to: "(dead || message.code === 'quorum-lost' || message.code === 'unreadable'",
     found: ['a value stands twice', 'a refused write is seen', ...back],
@@ -221,7 +221,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'an older last-write-wins copy is stored',
     file: 'actors/vnode/replica.js',
-    from: 'if (local !== undefined && newerOf(copy.object, local) !== copy.object)',
+    from: 'if (local !== undefined && !replaces(copy.object, local))',
     to: 'if (false)',
     found: differ,
   },

@@ -7,8 +7,8 @@ import type { Envelope } from '../../protocol/envelope.js'
 import { type Audit, addReports, nothingDone, type Synced } from '../../protocol/sync.js'
 import { preferenceList } from '../../ring/preference.js'
 import { generationOf, nextRequest, type Turn } from '../actor.js'
+import { fail, open } from './open.js'
 import { type GatewayState, isUp, type PendingAudit } from './state.js'
-import { fail, open } from './sweep.js'
 
 export function audit(state: GatewayState, envelope: Envelope<Audit>, turn: Turn): void {
   const { ring } = state

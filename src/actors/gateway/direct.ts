@@ -6,8 +6,9 @@
 // that turns out to be untrue before the put is answered, a coordinator leads it (put.ts): it makes a later version,
 // so what has been stored of this one is replaced. Once it is answered no later version may be made: for a replica
 // that does not answer then, somebody keeps a hint (Dynamo 4.6).
-// Invariant: the stamp is later than all that this thread has stamped, and than the clock at the start of any node. A
-// replica that holds a later one nevertheless says so, and the put is led.
+// Invariants: the stamp is later than all that this thread has stamped, and than the clock at the start of any node.
+// A replica that holds a later one nevertheless says so, and leads the put: since two write quorums overlap (2w > n),
+// no put is answered before somebody was asked who has what was answered before it began.
 
 import { crc32 } from 'node:zlib'
 import { errorTable } from '../../base/errors.js'
@@ -25,19 +26,22 @@ import { countBits, noteFailed, noteStored, writeTally, writeVerdict } from '../
 import { preferenceList } from '../../ring/preference.js'
 import { partitionOf, type Ring } from '../../ring/ring.js'
 import { withMode } from '../../versions/mode.js'
-import { encodeObject } from '../../versions/object-codec.js'
+import { decodeObject, encodeObject } from '../../versions/object-codec.js'
 import { nextStamp, stampMillis } from '../../versions/stamp.js'
 import { generationOf, nextRequest, type Turn } from '../actor.js'
 import { keepFor } from './hints.js'
+import { open } from './open.js'
 import { putLed } from './put-led.js'
 import { type GatewayState, isBrisk, type PendingDirect } from './state.js'
-import { open } from './sweep.js'
 
 const nothing = Buffer.alloc(0)
 
 /** True for a put that depends on nothing that is stored, while everybody who shall have it can be asked. */
 export function mayGoDirect(state: GatewayState, ring: Ring, message: Put, turn: Turn): boolean {
   if (message.conflicts !== 'last-write-wins' || isDecided(message) || message.returnPrevious) return false
+  // Where two quorums need not overlap, only a coordinator that has led the earlier one knows of it: gateways count apart
+  // within a millisecond.
+  if (2 * message.w <= message.n) return false
   if (message.pw > 0 || ring.change !== undefined || turn.rarely('put-led')) return false
   const list = preferenceList(ring, partitionOf(ring, message.hash))
   if (list.length < message.n) return false
@@ -143,7 +147,7 @@ export function replicated(state: GatewayState, envelope: Envelope, message: Rep
   if (place < 0) return
   if (message.existed === true) pending.existed = true
   if (message.overtaken === true && !pending.answered)
-    return giveToCoordinator(state, envelope.request, pending, turn)
+    return giveToCoordinator(state, envelope.request, pending, envelope.from.node, turn)
   const { level } = pending.envelope.message
   noteStored(pending.tally, place, level === 'memory' || message.level === level)
   settle(state, envelope.request, pending, turn)
@@ -188,16 +192,20 @@ function lose(
 function settle(state: GatewayState, request: RequestId, pending: PendingDirect, turn: Turn): void {
   const { tally } = pending
   const { level } = pending.envelope.message
+  const all = (1 << tally.n) - 1
+  const isHeard = (tally.stored | tally.failed) === all
   if (!pending.answered) {
     const verdict = writeVerdict(tally)
     // Nobody else was asked to write through.
     const writerFailed = (tally.failed & ~tally.durable & pending.writers) !== 0
+    // All have refused so far: whether the put may be called refused, only the rest can tell.
+    const mayBeRefused = tally.stored === 0 && pending.unsure === 0
+    if (verdict === 'lost' && mayBeRefused && !isHeard) return
     if (verdict === 'lost' || (verdict === 'waiting' && writerFailed))
-      return giveToCoordinator(state, request, pending, turn)
+      return giveToCoordinator(state, request, pending, pending.envelope.message.coordinator, turn)
     if (verdict === 'ok') answer(state, pending, level, turn)
   }
-  const all = (1 << tally.n) - 1
-  if (pending.answered && (tally.stored | tally.failed) === all) state.pending.delete(request)
+  if (pending.answered && isHeard) state.pending.delete(request)
 }
 
 function answer(state: GatewayState, pending: PendingDirect, level: Level, turn: Turn): void {
@@ -221,17 +229,44 @@ function answer(state: GatewayState, pending: PendingDirect, level: Level, turn:
     if (((tally.failed >>> place) & 1) === 1) keepFor(state, pending, place, turn)
 }
 
-/** Not answered, and not to be had this way: a coordinator makes a later version. */
+/**
+ * Not answered, and not to be had this way: a coordinator makes a later version, with the stamp of this one for what the
+ * writer has seen. `coordinator`: who holds something later, and so stamps later than that. The value is that of the
+ * version, because the caller's own may be another by now, which would be refused.
+ */
 function giveToCoordinator(
   state: GatewayState,
   request: RequestId,
   pending: PendingDirect,
+  coordinator: NodeId,
   turn: Turn,
 ): void {
   state.pending.delete(request)
-  const { tally, unsure } = pending
+  const { tally, unsure, envelope, stamp, object } = pending
+  const { message } = envelope
   const waited = ((1 << tally.n) - 1) & ~tally.failed
-  putLed(state, pending.envelope, (tally.stored | unsure | waited) !== 0, turn)
+  const context = { clock: message.context?.clock ?? [], stamp }
+  const [version] = decodeObject(object, message.hash).siblings
+  const value = message.change === 'value' && version !== undefined ? version.value : message.value
+  const led = { ...envelope, message: { ...message, coordinator, context, value } }
+  putLed(state, led, turn, { hasBegun: (tally.stored | unsure | waited) !== 0, direct: pending })
+}
+
+/** The deadline of the put, or the end of its copies' travels: who has been silent so far has not stored it any more. */
+export function directOver(
+  state: GatewayState,
+  request: RequestId,
+  pending: PendingDirect,
+  turn: Turn,
+): boolean {
+  const { deadline } = pending.envelope
+  const isDeadline = deadline !== 0 && turn.now >= deadline
+  if (isDeadline || turn.now <= pending.travelEnd) return isDeadline
+  // Without a deadline of its own, or with one that is far away: it must end some day.
+  for (let place = 0; place < pending.tally.n; place++)
+    if ((((pending.tally.stored | pending.tally.failed) >>> place) & 1) === 0)
+      lose(state, request, pending, place, true, turn)
+  return false
 }
 
 /** The nodes are others: whoever was asked and is not as it was will not answer, or not soon. */

@@ -6,9 +6,9 @@ import { isDecided } from '../../protocol/write.js'
 import { countBits, readVerdict } from '../../quorum/tally.js'
 import { encodeObject } from '../../versions/object-codec.js'
 import type { Turn } from '../actor.js'
+import { fail } from './open.js'
 import { repairWaitMs, settleRepair } from './read-repair.js'
 import type { GatewayState, PendingGet } from './state.js'
-import { fail } from './sweep.js'
 
 export function settleGet(state: GatewayState, request: RequestId, pending: PendingGet, turn: Turn): void {
   if (pending.answered) return settleRepair(state, request, pending, turn)

@@ -15,8 +15,8 @@ import { decodeObject } from '../../versions/object-codec.js'
 import { generationOf, nextRequest, type Turn } from '../actor.js'
 import { settleGet } from './get-settle.js'
 import { standInFailed } from './kept.js'
+import { open } from './open.js'
 import { type GatewayState, isBrisk, isSuspected, isUp, type PendingGet } from './state.js'
-import { open } from './sweep.js'
 
 /** Of each place whose node is away. */
 const standInsMax = 8

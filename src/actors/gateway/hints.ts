@@ -9,13 +9,23 @@ import { type GatewayState, isBrisk, isUp, type PendingDirect } from './state.js
 export function keepFor(state: GatewayState, pending: PendingDirect, place: number, turn: Turn): void {
   const { list, tally, object, travelEnd } = pending
   const { key, hash } = pending.envelope.message
-  if (((tally.stored >>> place) & 1) === 1 || turn.now > travelEnd) return
+  if (((tally.stored >>> place) & 1) === 1) return
   const owner = list[place] as number
+  // What is too old to travel is where it was stored, or was replaced there: a comparison finds it.
+  if (turn.now > travelEnd) {
+    const node = list.find((_, at) => ((tally.stored >>> at) & 1) === 1)
+    if (node !== undefined) turn.send(singleAddress('mender', node), { type: 'mend-wanted', owner })
+    return
+  }
   let holder: number | undefined
   for (let at = tally.n; at < list.length && holder === undefined; at++)
     if (isBrisk(state, list[at] as number)) holder = list[at]
-  for (let at = 0; at < tally.n && holder === undefined; at++)
-    if (at !== place && isUp(state, list[at] as number)) holder = list[at]
+  // Rather with one that has it.
+  for (const mustHave of [true, false])
+    for (let at = 0; at < tally.n && holder === undefined; at++) {
+      const hasIt = ((tally.stored >>> at) & 1) === 1
+      if (at !== place && hasIt === mustHave && isUp(state, list[at] as number)) holder = list[at]
+    }
   if (holder === undefined) return
   const hint = { type: 'keep', owner, key, hash, object, level: 'memory', needed: false } as const
   turn.send(singleAddress('courier', holder), hint, nextRequest(state), travelEnd)

@@ -12,15 +12,25 @@ import { isDecided, type Put, type PutAnswered, type PutFailed } from '../../pro
 import { preferenceList } from '../../ring/preference.js'
 import { partitionOf } from '../../ring/ring.js'
 import { generationOf, nextRequest, type Turn } from '../actor.js'
+import { fail, open } from './open.js'
 import { type GatewayState, isBrisk, isUp, type PendingPut } from './state.js'
-import { fail, open } from './sweep.js'
 
 /** Coordinators that one put is offered to, one after the other. */
 const triesMax = 5
 
+/** What came of the same put before, without a coordinator. */
+type Before = Pick<PendingPut, 'hasBegun' | 'direct'>
+
+const nothingBefore: Before = { hasBegun: false, direct: undefined }
+
 /** `hasBegun`: a version of this put may have been stored already; then nothing may call it refused. */
-export function putLed(state: GatewayState, envelope: Envelope<Put>, hasBegun: boolean, turn: Turn): void {
-  const pending: PendingPut = { type: 'put', envelope, coordinator: 0, generation: 0, tried: [], hasBegun }
+export function putLed(
+  state: GatewayState,
+  envelope: Envelope<Put>,
+  turn: Turn,
+  before: Before = nothingBefore,
+): void {
+  const pending: PendingPut = { type: 'put', envelope, coordinator: 0, generation: 0, tried: [], ...before }
   tryCoordinator(state, pending, turn)
 }
 
@@ -75,7 +85,13 @@ export function putAnswered(state: GatewayState, envelope: Envelope, message: Pu
   const pending = state.pending.get(envelope.request)
   if (pending === undefined || pending.type !== 'put') return
   state.pending.delete(envelope.request)
-  turn.send(pending.envelope.from as Address<'client'>, message, pending.envelope.request)
+  // The coordinator may have found nothing but the version of this very put, and does not count that.
+  const existed = message.existed || pending.direct?.existed === true
+  turn.send(
+    pending.envelope.from as Address<'client'>,
+    existed === message.existed ? message : { ...message, existed },
+    pending.envelope.request,
+  )
 }
 
 export function putFailed(state: GatewayState, envelope: Envelope, message: PutFailed, turn: Turn): void {

@@ -23,5 +23,5 @@ export function put(state: GatewayState, envelope: Envelope<Put>, turn: Turn): v
     return askReplicas(state, ring, envelope, r, turn)
   }
   if (ring !== undefined && mayGoDirect(state, ring, message, turn)) putDirect(state, ring, envelope, turn)
-  else putLed(state, envelope, false, turn)
+  else putLed(state, envelope, turn)
 }

@@ -13,8 +13,8 @@ import { merge } from '../../versions/merge.js'
 import type { StoredObject } from '../../versions/object.js'
 import { decodeObject } from '../../versions/object-codec.js'
 import { generationOf, nextRequest, type Turn } from '../actor.js'
+import { fail, open } from './open.js'
 import { type GatewayState, isUp, type PendingScan } from './state.js'
-import { fail, open } from './sweep.js'
 
 export function scan(state: GatewayState, envelope: Envelope<Scan>, turn: Turn): void {
   const { message } = envelope

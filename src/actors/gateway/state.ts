@@ -64,6 +64,8 @@ export interface PendingPut {
   readonly tried: NodeId[]
   /** A version of it may have been stored before it was led. */
   readonly hasBegun: boolean
+  /** The same put as it went to all replicas at once, if it did. */
+  readonly direct: PendingDirect | undefined
 }
 
 /** A put that was sent to all its replicas at once. */

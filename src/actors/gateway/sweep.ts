@@ -1,24 +1,13 @@
 // Every request is answered by its deadline, whatever became of those who were asked.
 
-import type { ErrorCode, ErrorDetails } from '../../base/errors.js'
-import type { RequestId } from '../../base/units.js'
-import type { Address } from '../../protocol/address.js'
+import type { ErrorDetails } from '../../base/errors.js'
 import { countBits } from '../../quorum/tally.js'
 import type { Turn } from '../actor.js'
+import { directOver } from './direct.js'
 import { keepForSilent } from './hints.js'
+import { fail, sweepMs } from './open.js'
 import { endRead } from './read-repair.js'
 import type { GatewayState, Pending } from './state.js'
-
-/** How exact deadlines are. Lower costs a walk over the open requests more often. */
-const sweepMs = 25
-
-/** Remembers an open request and sees to it that its deadline is looked at. */
-export function open(state: GatewayState, request: RequestId, pending: Pending, turn: Turn): void {
-  state.pending.set(request, pending)
-  if (state.sweeping) return
-  state.sweeping = true
-  turn.after(sweepMs, state.self, { type: 'request-sweep-due' })
-}
 
 export function requestSweepDue(state: GatewayState, turn: Turn): void {
   for (const [request, pending] of state.pending) {
@@ -26,6 +15,7 @@ export function requestSweepDue(state: GatewayState, turn: Turn): void {
       if (turn.now >= pending.repairDue) endRead(state, request, pending, turn)
       continue
     }
+    if (pending.type === 'direct' && !directOver(state, request, pending, turn)) continue
     const { deadline } = pending.envelope
     if (deadline === 0 || turn.now < deadline) continue
     state.pending.delete(request)
@@ -46,14 +36,4 @@ function deadlineDetails(pending: Pending): ErrorDetails {
   if (pending.type === 'audit') return {}
   const { complete, incomplete, r } = pending.tally
   return { needed: r, reached: countBits(complete | incomplete) }
-}
-
-/** Answers a request with an error, in the words of its kind. A read that fails had no effect. */
-export function fail(pending: Pending, code: ErrorCode, details: ErrorDetails, turn: Turn): void {
-  const client = pending.envelope.from as Address<'client'>
-  const { request, message } = pending.envelope
-  if (message.type === 'put') turn.send(client, { type: 'put-failed', code, details }, request)
-  else if (message.type === 'get') turn.send(client, { type: 'get-failed', code, details }, request)
-  else if (message.type === 'audit') turn.send(client, { type: 'audit-failed', code }, request)
-  else turn.send(client, { type: 'scan-failed', code, details }, request)
 }

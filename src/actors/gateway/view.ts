@@ -9,10 +9,10 @@ import { generationOf, type Turn } from '../actor.js'
 import { auditLost } from './audit.js'
 import { directNodesChanged } from './direct.js'
 import { askReplicas } from './get.js'
+import { fail } from './open.js'
 import { endRead } from './read-repair.js'
 import { settleScan } from './scan.js'
 import { type Asked, type GatewayState, isUp, type PendingGet } from './state.js'
-import { fail } from './sweep.js'
 
 export function ringChanged(state: GatewayState, message: RingChanged): void {
   state.ring = message.ring
@@ -22,7 +22,7 @@ export function nodesChanged(state: GatewayState, message: NodesChanged, turn: T
   const nodes = []
   for (const view of message.nodes) nodes[view.node] = view
   state.nodes = nodes
-  state.lastStamp = Math.max(state.lastStamp, turn.stampFloor)
+  state.lastStamp = Math.max(state.lastStamp, Math.ceil(turn.stampFloor))
   for (const [request, pending] of state.pending) {
     if (pending.type === 'put') {
       const { coordinator, generation } = pending

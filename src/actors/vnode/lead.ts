@@ -15,6 +15,7 @@ import { countBits, noteAway, noteFailed, noteStored, writeTally, writeVerdict }
 import type { Dot, StoredObject } from '../../versions/object.js'
 import { encodeObject } from '../../versions/object-codec.js'
 import { liveSiblings } from '../../versions/read.js'
+import { seen } from '../../versions/vector.js'
 import { contextAfter } from '../../versions/write.js'
 import { generationOf, nextRequest, type Turn } from '../actor.js'
 import { passOn } from './give.js'
@@ -57,7 +58,7 @@ export function lead(
     travelEnd: turn.travelEnd,
     level: message.level,
     context: contextAfter(object, message.context, dot),
-    existed: local !== undefined && liveSiblings(local, turn.wall).length > 0,
+    existed: local !== undefined && !isOfSamePut(local, message) && liveSiblings(local, turn.wall).length > 0,
     previous:
       message.returnPrevious && local !== undefined
         ? copyBytes(encodeObject(local, message.hash))
@@ -81,6 +82,16 @@ export function lead(
     state.sweeping = true
     turn.after(sweepMs, self, { type: 'put-sweep-due' })
   }
+}
+
+/**
+ * True when what is here came from the same put before it was led (gateway/direct.ts): that has its stamp for what the
+ * writer has seen, and not its dot, as every context has that comes from a reading.
+ */
+function isOfSamePut(local: StoredObject, { conflicts, context }: Put): boolean {
+  const [only] = local.siblings
+  if (conflicts !== 'last-write-wins' || context === undefined || only === undefined) return false
+  return only.stamp === context.stamp && !seen(context.clock, only.dot)
 }
 
 /** Asks for a copy for each place but the own one; the first `durable` of them shall write through. */

@@ -31,10 +31,15 @@ import { actorAfter, isAmong, type VnodeState } from './state.js'
 import { itemRefused, itemStored } from './sync-mend.js'
 
 export function replicate(state: VnodeState, envelope: Envelope, message: Replicate, turn: Turn): void {
-  // A put that no coordinator leads comes by the ring of its sender: nobody stands between that and ours.
-  if (envelope.from.kind === 'gateway' && envelope.request !== 0 && !isSettled(state, message)) {
-    refuse(envelope, 'unavailable', turn)
-    return
+  // A put that no coordinator leads comes by the ring of its sender, and nobody has looked at how large it is.
+  if (envelope.from.kind === 'gateway' && envelope.request !== 0) {
+    const code = isSettled(state, message)
+      ? message.object.length > turn.objectBytesMax && 'value-too-large'
+      : 'unavailable'
+    if (code !== false) {
+      refuse(envelope, code, turn)
+      return
+    }
   }
   const heir = state.gifts.length === 0 ? undefined : successor(state, modeOf(message.object).copies)
   if (heir !== undefined && !isOf(heir, envelope)) {
