@@ -5,6 +5,8 @@
 //     'm' name                                    what a node knows of itself
 //     'h' owner (1 byte) partition key            a hint: what is kept for another node, apart from one's own
 //     'o' partition (2 bytes, big-endian) key     an object; key is bucket, NUL, key
+//     'r' sequence (7 bytes)                      what one batch wrote, until it is in the rows above (redo-rows)
+//     't' ...                                     the trees of the objects (tree-rows)
 //
 // Bounds are for Store.walk, which leaves out both ends: no row equals them, because no key is empty.
 

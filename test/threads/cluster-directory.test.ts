@@ -175,11 +175,11 @@ describe('refused', () => {
     const dir = made()
     const file = join(dir, 'ringspun.json')
     const identity = JSON.parse(readFileSync(file, 'utf8'))
-    writeFileSync(file, JSON.stringify({ ...identity, format: 2, createdBy: '9.9.9' }))
+    writeFileSync(file, JSON.stringify({ ...identity, format: 3, createdBy: '9.9.9' }))
     const before = pictureOf(dir)
     const error = await refusalOf({ dir })
     expect(error.code).toBe('data-dir-format')
-    expect(error.message).toMatch(/^\S+ has format 2, made by ringspun 9\.9\.9; .* knows format 1$/)
+    expect(error.message).toMatch(/^\S+ has format 3, made by ringspun 9\.9\.9; .* knows formats 1 to 2$/)
     expect(pictureOf(dir)).toEqual(before)
   })
 

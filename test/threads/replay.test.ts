@@ -91,4 +91,4 @@ test('what threads were given, given to the simulated world, comes to the same s
     expect(await here).toEqual(await rowsOnDisk(dir, node))
     expect(replay.counts.turns).toBeGreaterThan(100)
   }
-})
+}, 180_000)
