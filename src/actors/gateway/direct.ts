@@ -29,7 +29,7 @@ import { withMode } from '../../versions/mode.js'
 import { decodeObject, encodeObject } from '../../versions/object-codec.js'
 import { nextStamp, stampMillis } from '../../versions/stamp.js'
 import { generationOf, nextRequest, type Turn } from '../actor.js'
-import { keepFor } from './hints.js'
+import { hintFailed, keepFor } from './hints.js'
 import { open } from './open.js'
 import { putLed } from './put-led.js'
 import { type GatewayState, isBrisk, type PendingDirect } from './state.js'
@@ -142,6 +142,7 @@ function newVersion(state: GatewayState, message: Put, turn: Turn): Uint8Array {
 export function replicated(state: GatewayState, envelope: Envelope, message: Replicated, turn: Turn): void {
   const pending = state.pending.get(envelope.request)
   if (envelope.request === 0) state.readRepairs++
+  if (pending?.type === 'hint') state.pending.delete(envelope.request)
   if (pending?.type !== 'direct') return
   const place = placeOf(pending, envelope)
   if (place < 0) return
@@ -162,6 +163,7 @@ export function replicateFailed(
 ): void {
   const pending = state.pending.get(envelope.request)
   if (envelope.request === 0) state.readRepairsFailed++
+  if (pending?.type === 'hint') return hintFailed(state, envelope.request, pending, turn)
   if (pending?.type !== 'direct') return
   const place = placeOf(pending, envelope)
   if (place < 0) return

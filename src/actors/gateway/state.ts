@@ -92,6 +92,19 @@ export interface PendingDirect {
   unsure: number
 }
 
+/** A hint that somebody was asked to keep, for the replica of a place that did not answer a direct put. */
+export interface PendingHint {
+  readonly type: 'hint'
+  /** Of the put. */
+  readonly envelope: Envelope<Put>
+  readonly of: PendingDirect
+  readonly place: number
+  readonly holder: NodeId
+  readonly generation: number
+  /** Who was asked before. */
+  readonly tried: readonly NodeId[]
+}
+
 export interface PendingScan extends Asked {
   readonly type: 'scan'
   readonly envelope: Envelope<Scan>
@@ -108,7 +121,7 @@ export interface PendingAudit extends Asked {
   report: SyncReport
 }
 
-export type Pending = PendingGet | PendingPut | PendingDirect | PendingScan | PendingAudit
+export type Pending = PendingGet | PendingPut | PendingDirect | PendingHint | PendingScan | PendingAudit
 
 export interface GatewayState {
   readonly self: Address<'gateway'>

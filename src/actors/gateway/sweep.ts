@@ -4,7 +4,7 @@ import type { ErrorDetails } from '../../base/errors.js'
 import { countBits } from '../../quorum/tally.js'
 import type { Turn } from '../actor.js'
 import { directOver } from './direct.js'
-import { keepForSilent } from './hints.js'
+import { hintFailed, keepForSilent } from './hints.js'
 import { fail, sweepMs } from './open.js'
 import { endRead } from './read-repair.js'
 import type { GatewayState, Pending } from './state.js'
@@ -13,6 +13,10 @@ export function requestSweepDue(state: GatewayState, turn: Turn): void {
   for (const [request, pending] of state.pending) {
     if (pending.type === 'get' && pending.answered) {
       if (turn.now >= pending.repairDue) endRead(state, request, pending, turn)
+      continue
+    }
+    if (pending.type === 'hint') {
+      if (turn.now > pending.of.travelEnd) hintFailed(state, request, pending, turn)
       continue
     }
     if (pending.type === 'direct' && !directOver(state, request, pending, turn)) continue
@@ -33,7 +37,7 @@ function deadlineDetails(pending: Pending): ErrorDetails {
   if (pending.type === 'put') return { coordinator: pending.coordinator }
   if (pending.type === 'direct')
     return { needed: pending.tally.w, stored: countBits(pending.tally.stored), of: pending.tally.n }
-  if (pending.type === 'audit') return {}
+  if (pending.type === 'audit' || pending.type === 'hint') return {}
   const { complete, incomplete, r } = pending.tally
   return { needed: r, reached: countBits(complete | incomplete) }
 }

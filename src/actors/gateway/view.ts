@@ -9,6 +9,7 @@ import { generationOf, type Turn } from '../actor.js'
 import { auditLost } from './audit.js'
 import { directNodesChanged } from './direct.js'
 import { askReplicas } from './get.js'
+import { hintNodesChanged } from './hints.js'
 import { fail } from './open.js'
 import { endRead } from './read-repair.js'
 import { settleScan } from './scan.js'
@@ -31,6 +32,8 @@ export function nodesChanged(state: GatewayState, message: NodesChanged, turn: T
       fail(pending, 'coordinator-lost', { coordinator }, turn)
     } else if (pending.type === 'direct') {
       directNodesChanged(state, request, pending, turn)
+    } else if (pending.type === 'hint') {
+      hintNodesChanged(state, request, pending, turn)
     } else if (pending.type === 'scan') {
       noteLost(state, pending, pending.tally)
       settleScan(state, request, pending, turn)

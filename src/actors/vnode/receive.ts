@@ -21,7 +21,7 @@ import { isUp, type Receiving, type VnodeState } from './state.js'
 const askAgainMs: Millis = 100
 const askAgainMsMax: Millis = 1_600
 /** A giver that has said nothing for so long is left alone: the claimant begins what else waits, and this again. */
-const patienceMs: Millis = 10_000
+const patienceMs: Millis = 20_000
 
 export function receive(state: VnodeState, _envelope: Envelope, message: Receive, turn: Turn): void {
   const { ring } = state
