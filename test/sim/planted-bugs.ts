@@ -212,10 +212,10 @@ export const plantedBugs: readonly PlantedBug[] = [
     found: differ,
   },
   {
-    name: 'the coordinator does not write through what it says is durable',
+    name: 'the coordinator counts its own copy as durable before it is',
     file: 'actors/vnode/lead.js',
-    from: "dw === 0 && level === 'disk' ? 'os' : level",
-    to: "'memory'",
+    from: "noteStored(pending.tally, place, level === 'memory');",
+    to: 'noteStored(pending.tally, place, true);',
     found: lost,
   },
   {
