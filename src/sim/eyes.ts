@@ -4,13 +4,13 @@
 import type { Key, NodeId, RequestId } from '../base/units.js'
 import { sign } from '../merkle/signature.js'
 import type { Envelope } from '../protocol/envelope.js'
-import { hintKey } from '../protocol/hint.js'
+import { type FetchKept, hintKey } from '../protocol/hint.js'
 import type { Reap } from '../protocol/reap.js'
 import { partitionOf } from '../ring/ring.js'
 import { objectRow } from '../storage/store.js'
 import type { StoredObject } from '../versions/object.js'
 import { decodeObject } from '../versions/object-codec.js'
-import { contextOf } from '../versions/read.js'
+import { contextOf, sameObject } from '../versions/read.js'
 import { covers } from '../versions/vector.js'
 import type { CheckName } from './checks.js'
 import type { World } from './world.js'
@@ -20,6 +20,14 @@ interface Asked {
   readonly key: Key
   readonly hash: number
   readonly object: Uint8Array
+}
+
+interface Question {
+  readonly owner: NodeId
+  readonly key: Key
+  readonly hash: number
+  readonly keeps: number
+  readonly found: StoredObject
 }
 
 /** A turn, and what it has written, is over by then. */
@@ -34,7 +42,9 @@ export class Eyes {
   /** Hints and deliveries that are under way, by who was asked, who asks, and the number. */
   private readonly keeping = new Map<string, Asked>()
   private readonly delivering = new Map<string, Asked>()
-  private readonly questions = new Map<string, Asked>()
+  private readonly questions = new Map<string, Question>()
+  /** Hints that have come to anybody so far: what is there without any more of them was there all the time. */
+  private keeps = 0
   /** Versions that a stand-in has said it keeps, by stand-in, owner and key. */
   private readonly kept = new Map<string, Asked[]>()
 
@@ -50,6 +60,7 @@ export class Eyes {
         if (from.kind === 'reaper') this.reaped(message, from.node)
         return
       case 'keep':
+        this.keeps++
         return note(this.keeping, wayOf(to.node, from.node, request), message)
       case 'replicate':
         if (from.kind === 'courier')
@@ -60,13 +71,11 @@ export class Eyes {
         else if (to.kind === 'courier') this.isDelivered(from.node, to.node, request)
         return
       case 'fetch-kept':
-        if (this.hintAt(to.node, message.owner, message.key, message.hash) !== undefined) {
-          const asked = { ...message, object: new Uint8Array(0) }
-          note(this.questions, wayOf(to.node, from.node, request), asked)
-        }
-        return
+        // One request may ask a stand-in for several owners.
+        return this.asked(`${wayOf(to.node, from.node, request)} ${message.owner}`, to.node, message)
       case 'kept':
-        if (message.object === undefined) this.denied(from.node, to.node, request)
+        if (message.object === undefined)
+          this.denied(`${wayOf(from.node, to.node, request)} ${message.owner}`, from.node)
         return
       default:
     }
@@ -75,6 +84,8 @@ export class Eyes {
   /** What a node holds under a key, in memory or where memory has let go on disk. */
   private held(node: NodeId, partition: number, key: Key, hash: number): StoredObject | undefined {
     const life = this.world.nodes.get(node)
+    // A row that is still there although its object is deleted, until the next batch, is nothing.
+    if (life?.host?.journal?.isForgotten(key)) return undefined
     const view = life?.storage?.memory.peek(key, hash) ?? life?.disk.look(objectRow(partition, key))
     if (view === undefined) return undefined
     try {
@@ -122,10 +133,19 @@ export class Eyes {
     }
   }
 
-  /** It was there when the question came and is there still. */
-  private denied(standIn: NodeId, asker: NodeId, request: RequestId): void {
-    const asked = taken(this.questions, wayOf(standIn, asker, request))
-    if (asked === undefined || this.hintAt(standIn, asked.owner, asked.key, asked.hash) === undefined) return
+  private asked(way: string, standIn: NodeId, { owner, key, hash }: FetchKept): void {
+    const found = this.hintAt(standIn, owner, key, hash)
+    if (found === undefined) return
+    this.questions.set(way, { owner, key, hash, keeps: this.keeps, found })
+    shorten(this.questions)
+  }
+
+  /** It was there when the question came, is there still, and has not come anew, here or from elsewhere. */
+  private denied(way: string, standIn: NodeId): void {
+    const asked = taken(this.questions, way)
+    if (asked === undefined || asked.keeps !== this.keeps) return
+    const found = this.hintAt(standIn, asked.owner, asked.key, asked.hash)
+    if (found === undefined || !sameObject(found, asked.found)) return
     this.fail('a stand-in denies what it keeps', `${asked.key} of node ${asked.owner}, at node ${standIn}`)
   }
 
@@ -153,9 +173,13 @@ function wayOf(asked: NodeId, asker: NodeId, request: RequestId): string {
   return `${asked} ${asker} ${request}`
 }
 
-/** The oldest are let go: what is asked is answered soon, or never. */
 function note(open: Map<string, Asked>, way: string, { owner, key, hash, object }: Asked): void {
   open.set(way, { owner, key, hash, object })
+  shorten(open)
+}
+
+/** The oldest are let go: what is asked is answered soon, or never. */
+function shorten(open: Map<string, unknown>): void {
   if (open.size <= askedMax) return
   for (const oldest of open.keys()) {
     open.delete(oldest)
@@ -163,7 +187,7 @@ function note(open: Map<string, Asked>, way: string, { owner, key, hash, object 
   }
 }
 
-function taken(open: Map<string, Asked>, way: string): Asked | undefined {
+function taken<T>(open: Map<string, T>, way: string): T | undefined {
   const asked = open.get(way)
   open.delete(way)
   return asked
