@@ -99,10 +99,12 @@ function rescan(trees: Trees, sources: TreeSources, ranges: readonly Bounds[], d
 }
 
 function restoreMemory(trees: Trees, sources: TreeSources, done: Done): void {
-  const found: { key: Key; hash: number; value: Uint8Array }[] = []
+  // What turned volatile while it was unflushed is visited as both.
+  const objects = new Map<Key, { key: Key; hash: number; value: Uint8Array }>()
   sources.inMemory((key, hash, value) => {
-    if (!isHintKey(key)) found.push({ key, hash, value: Uint8Array.from(value) })
+    if (!isHintKey(key)) objects.set(key, { key, hash, value: Uint8Array.from(value) })
   })
+  const found = [...objects.values()]
   let at = 0
   const next = (): void => {
     const page = found.slice(at, at + pageRows)

@@ -27,7 +27,12 @@ export function audit(world: World, how: { readonly mends: boolean; readonly dee
 
 /** The trees of every node, live and stored, are what its objects make them. */
 export function expectTrueTrees(world: World): void {
-  for (const node of world.nodes.values()) expectTrueTreesOf(world, node)
+  // A batch that is under way is in the trees already, and not yet on disk.
+  const isCommitting = (node: SimNode) => node.host?.journal?.['committing'] === true
+  for (const node of world.nodes.values()) {
+    world.runUntil(() => !isCommitting(node), 1_000)
+    expectTrueTreesOf(world, node)
+  }
 }
 
 function expectTrueTreesOf(world: World, node: SimNode): void {
