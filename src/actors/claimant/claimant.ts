@@ -261,6 +261,8 @@ function receiveFailed(state: ClaimantState, envelope: Envelope, message: Receiv
   if (each?.stage !== 'running' || envelope.from.node !== each.transfer.receiver) return
   each.stage = 'waiting'
   each.reason = `failed: ${message.code}`
+  // A receiver that still forgets what it had before has begun nothing.
+  if (message.code === 'recovering' && each.objects === 0) each.tries--
   // Behind the others, which may have givers that answer.
   state.transfers.delete(key)
   state.transfers.set(key, each)
