@@ -16,9 +16,7 @@ import type { Trees } from './trees.js'
 
 /** The node's objects in memory (storage/object-buffer): bytes by key, unflushed ones kept until flushed. */
 export interface Memory {
-  /** A view, good until the next put. */
-  get(key: Key, hash: number): Uint8Array | undefined
-  /** The same, and it does not count as a use: for walks, which would flood the cache. */
+  /** A view, good until the next put. It does not count as a use: walks would flood the cache. */
   peek(key: Key, hash: number): Uint8Array | undefined
   /** Where it lies, instead of a view; false when it is not there. */
   locate(key: Key, hash: number, into: Located, isUse: boolean): boolean

@@ -4,7 +4,7 @@
 
 import type { LeafSums, ListWanted, RareBranch, RowsWanted, Turn } from '../actors/actor.js'
 import { unreadable } from '../actors/actor.js'
-import { Malformed } from '../base/bytes.js'
+import { Malformed, viewOf } from '../base/bytes.js'
 import { limits } from '../base/limits.js'
 import type { Incarnation, Key, Millis, Partition, RequestId } from '../base/units.js'
 import type { VersionTree } from '../merkle/tree.js'
@@ -154,7 +154,7 @@ export class HostTurn implements Turn {
 
   getEncoded(key: Key, hash: number): Uint8Array | undefined | typeof unreadable {
     const found = this.locate(key, hash)
-    return found === undefined || found === unreadable ? found : found.bytes.subarray(found.start, found.end)
+    return found === undefined || found === unreadable ? found : viewOf(found.bytes, found.start, found.end)
   }
 
   locate(key: Key, hash: number): Located | undefined | typeof unreadable {

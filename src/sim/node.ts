@@ -9,7 +9,7 @@ import { decodeHistory } from '../membership/history-codec.js'
 import { singleAddress, supervisorThread } from '../protocol/address.js'
 import type { Envelope } from '../protocol/envelope.js'
 import { travelMsOf } from '../protocol/reap.js'
-import { hashOf, type Ring } from '../ring/ring.js'
+import { hashOf, partitionOf, type Ring } from '../ring/ring.js'
 import { Host } from '../runtime/host.js'
 import type { HostPorts, HostStorage, Life, Posted, VolatileKey } from '../runtime/ports.js'
 import { restoreRedo } from '../runtime/redo-restore.js'
@@ -198,9 +198,9 @@ export class SimNode {
   }
 
   private restoreRedo({ memory }: Adopted, done: (damage: Error | undefined) => void): void {
-    const { partitions } = this.world.ring
-    const partitionOf = (hash: number) => Math.floor((hash * partitions) / 0x1_0000_0000)
-    restoreRedo({ store: this.disk, memory, partitionOf }, (error, damage) => {
+    const { ring } = this.world
+    const sources = { store: this.disk, memory, partitionOf: (hash: number) => partitionOf(ring, hash) }
+    restoreRedo(sources, (error, damage) => {
       if (error === undefined) done(damage)
     })
   }

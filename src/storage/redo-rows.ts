@@ -12,7 +12,7 @@
 import { crc32 } from 'node:zlib'
 import { Malformed, Reader, type Writer } from '../base/bytes.js'
 import type { Key } from '../base/units.js'
-import type { RowKey } from './store.js'
+import { type RowKey, sequenceName } from './store.js'
 
 /** What a record says: the object is this; it was deleted; its row is written with the same batch. */
 export const redoKind = { object: 1, deleted: 2, row: 3 } as const
@@ -26,10 +26,7 @@ export interface RedoVisitor {
 }
 
 export function redoRow(sequence: number): RowKey {
-  let row = 'r'
-  for (let scale = 2 ** 48; scale >= 1; scale /= 256)
-    row += String.fromCharCode(Math.floor(sequence / scale) % 256)
-  return row
+  return `r${sequenceName(sequence)}`
 }
 
 export function writeObject(writer: Writer, key: Key, hash: number, value: Uint8Array): void {

@@ -58,3 +58,11 @@ export function objectRow(partition: number, key: Key): RowKey {
   }
   return String.fromCharCode(0x6f, partition >>> 8, partition & 0xff) + key
 }
+
+/** The number of a batch in a row's name: seven bytes, so that rows are in the order of their batches. */
+export function sequenceName(sequence: number): string {
+  let name = ''
+  for (let scale = 2 ** 48; scale >= 1; scale /= 256)
+    name += String.fromCharCode(Math.floor(sequence / scale) % 256)
+  return name
+}

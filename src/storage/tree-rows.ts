@@ -10,7 +10,7 @@
 import { crc32 } from 'node:zlib'
 import { Malformed, Reader, Writer } from '../base/bytes.js'
 import type { Partition } from '../base/units.js'
-import type { RowKey } from './store.js'
+import { type RowKey, sequenceName } from './store.js'
 
 const format = 1
 const writer = new Writer(16 * 1024)
@@ -34,10 +34,7 @@ export function unsoundRow(partition: Partition): RowKey {
 }
 
 export function changesRow(sequence: number): RowKey {
-  let row = 'td'
-  for (let scale = 2 ** 48; scale >= 1; scale /= 256)
-    row += String.fromCharCode(Math.floor(sequence / scale) % 256)
-  return row
+  return `td${sequenceName(sequence)}`
 }
 
 export function kindOfTreeRow(row: RowKey): string {

@@ -5,7 +5,7 @@
 // latest of those stays: greatest (stamp, actor, counter), a total order that grows along causality.
 
 import type { Conflicts, Dot, Sibling, StoredObject } from './object.js'
-import { stampMillis } from './stamp.js'
+import { stampSeconds } from './stamp.js'
 import { join, seen } from './vector.js'
 
 /**
@@ -74,7 +74,7 @@ function alone(object: StoredObject, sibling: Sibling): StoredObject {
     return object
   }
   // The time that its write gave it: the entry's may be that of a later event.
-  const time = Math.floor(stampMillis(sibling.stamp) / 1000)
+  const time = stampSeconds(sibling.stamp)
   return { clock: [{ actor, counter, time }], siblings: [sibling] }
 }
 

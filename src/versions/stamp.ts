@@ -14,6 +14,11 @@ export function nextStamp(last: Stamp, wall: Millis): Stamp {
   return Math.max(Math.floor(Math.min(wall, wallMax)) * perMilli, last + 1)
 }
 
+/** The wall-clock part in seconds: the time of a clock entry. */
+export function stampSeconds(stamp: Stamp): number {
+  return Math.floor(stampMillis(stamp) / 1000)
+}
+
 /** The wall-clock part. */
 export function stampMillis(stamp: Stamp): Millis {
   return Math.floor(stamp / perMilli)

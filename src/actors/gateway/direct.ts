@@ -3,7 +3,7 @@
 // each replica and one back, instead of two and two; and no thread has more to do with a put than its own copy.
 //
 // Only where nothing but the stamp decides, and while all n replicas are healthy and the ring stands still. Whenever
-// that turns out to be untrue before the put is answered, a coordinator leads it (put.ts): it makes a later version,
+// that turns out to be untrue before the put is answered, a coordinator leads it (put-led.ts): it makes a later version,
 // so what has been stored of this one is replaced. Once it is answered no later version may be made: for a replica
 // that does not answer then, somebody keeps a hint (Dynamo 4.6).
 // Invariants: the stamp is later than all that this thread has stamped, and than the clock at the start of any node.
@@ -27,7 +27,8 @@ import { preferenceList } from '../../ring/preference.js'
 import { partitionOf, type Ring } from '../../ring/ring.js'
 import { withMode } from '../../versions/mode.js'
 import { decodeObject, encodeObject } from '../../versions/object-codec.js'
-import { nextStamp, stampMillis } from '../../versions/stamp.js'
+import { stampSeconds } from '../../versions/stamp.js'
+import { nextWriteStamp, write } from '../../versions/write.js'
 import { generationOf, nextRequest, type Turn } from '../actor.js'
 import { hintFailed, keepFor } from './hints.js'
 import { open } from './open.js'
@@ -36,30 +37,36 @@ import { type GatewayState, isBrisk, type PendingDirect } from './state.js'
 
 const nothing = Buffer.alloc(0)
 
-/** True for a put that depends on nothing that is stored, while everybody who shall have it can be asked. */
-export function mayGoDirect(state: GatewayState, ring: Ring, message: Put, turn: Turn): boolean {
+/** Whether it depends on nothing that is stored, while everybody on `list` who shall have it can be asked. */
+function mayGoDirect(
+  state: GatewayState,
+  ring: Ring,
+  list: readonly NodeId[],
+  message: Put,
+  turn: Turn,
+): boolean {
   if (message.conflicts !== 'last-write-wins' || isDecided(message) || message.returnPrevious) return false
   // Where two quorums need not overlap, only a coordinator that has led the earlier one knows of it: gateways count apart
   // within a millisecond.
   if (2 * message.w <= message.n) return false
   if (message.pw > 0 || ring.change !== undefined || turn.rarely('put-led')) return false
-  const list = preferenceList(ring, partitionOf(ring, message.hash))
   if (list.length < message.n) return false
   for (let place = 0; place < message.n; place++) if (!isBrisk(state, list[place] as number)) return false
   return crc32(message.value, message.hash) === message.checksum
 }
 
-export function putDirect(state: GatewayState, ring: Ring, envelope: Envelope<Put>, turn: Turn): void {
+/** Sends the put to all its replicas. False: it must be led, and nothing was done. */
+export function putDirect(state: GatewayState, ring: Ring, envelope: Envelope<Put>, turn: Turn): boolean {
   const { message } = envelope
   const { key, hash, n, w, dw, level } = message
   const partition = partitionOf(ring, hash)
   const list = preferenceList(ring, partition)
+  if (!mayGoDirect(state, ring, list, message, turn)) return false
   const object = newVersion(state, message, turn)
   const pending: PendingDirect = {
     type: 'direct',
     envelope,
     list,
-    partition,
     nodes: state.nodes,
     tally: writeTally(n, w, dw),
     object,
@@ -86,6 +93,7 @@ export function putDirect(state: GatewayState, ring: Ring, envelope: Envelope<Pu
       pending.travelEnd,
     )
   }
+  return true
 }
 
 /** Puts in a row that the same nodes write through, at least. */
@@ -119,23 +127,20 @@ function distance(node: NodeId, from: NodeId): number {
   return (node - from + threadsMax) % threadsMax
 }
 
-/** With a clock of its own event alone, as every last-write-wins version (versions/write.ts). */
+/** Nothing that is stored is looked at: a last-write-wins version has a clock of its own event alone. */
 function newVersion(state: GatewayState, message: Put, turn: Turn): Uint8Array {
   const { change, conflicts, context, encoding, expires, hash, level, n, value } = message
-  state.lastStamp = nextStamp(Math.max(state.lastStamp, context?.stamp ?? 0), turn.wall)
-  const { actor } = state
-  const counter = ++state.counter
+  state.lastStamp = nextWriteStamp(undefined, context, state.lastStamp, turn.wall)
   const isDelete = change === 'delete'
-  const time = Math.floor(stampMillis(state.lastStamp) / 1000)
   const sibling = {
-    dot: { actor, counter },
+    dot: { actor: state.actor, counter: ++state.counter },
     stamp: state.lastStamp,
     expires: isDelete ? 0 : expires,
     deleted: isDelete,
     encoding: withMode(encoding, conflicts, level === 'memory', n),
     value: isDelete ? nothing : value,
   }
-  return encodeObject({ clock: [{ actor, counter, time }], siblings: [sibling] }, hash)
+  return encodeObject(write(undefined, context, sibling, conflicts, stampSeconds(state.lastStamp)), hash)
 }
 
 /** A replica has what it was sent: a put, or (request 0) what a read found it to lack. */
@@ -213,7 +218,7 @@ function settle(state: GatewayState, request: RequestId, pending: PendingDirect,
 function answer(state: GatewayState, pending: PendingDirect, level: Level, turn: Turn): void {
   const { tally, envelope, stamp, counter, existed } = pending
   pending.answered = true
-  const time = Math.floor(stampMillis(stamp) / 1000)
+  const time = stampSeconds(stamp)
   turn.send(
     envelope.from as Address<'client'>,
     {

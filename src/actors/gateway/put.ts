@@ -7,7 +7,7 @@ import { isDecided, type Put } from '../../protocol/write.js'
 import { preferenceList } from '../../ring/preference.js'
 import { partitionOf } from '../../ring/ring.js'
 import type { Turn } from '../actor.js'
-import { mayGoDirect, putDirect } from './direct.js'
+import { putDirect } from './direct.js'
 import { askReplicas } from './get.js'
 import { putLed } from './put-led.js'
 import { type GatewayState, isBrisk } from './state.js'
@@ -22,6 +22,6 @@ export function put(state: GatewayState, envelope: Envelope<Put>, turn: Turn): v
     const r = Math.max(1, Math.min(message.n - message.w + 1, brisk))
     return askReplicas(state, ring, envelope, r, turn)
   }
-  if (ring !== undefined && mayGoDirect(state, ring, message, turn)) putDirect(state, ring, envelope, turn)
-  else putLed(state, envelope, turn)
+  if (ring !== undefined && putDirect(state, ring, envelope, turn)) return
+  putLed(state, envelope, turn)
 }

@@ -2,7 +2,7 @@
 // every client's thread (client-driven coordination) and one on every node (server-driven). Dynamo 4.5, 6.4.
 
 import type { NumberMap } from '../../base/number-map.js'
-import type { Incarnation, Millis, NodeId, Partition, RequestId } from '../../base/units.js'
+import type { Incarnation, Millis, NodeId, RequestId } from '../../base/units.js'
 import type { Address } from '../../protocol/address.js'
 import type { Envelope } from '../../protocol/envelope.js'
 import type { NodeView } from '../../protocol/life.js'
@@ -72,7 +72,6 @@ export interface PendingPut {
 export interface PendingDirect {
   readonly type: 'direct'
   readonly envelope: Envelope<Put>
-  readonly partition: Partition
   /** The first n have a place each, the others may keep a hint: the ring's word when it began. */
   readonly list: readonly NodeId[]
   /** What the nodes were when they were asked. */

@@ -20,7 +20,7 @@ import { codecOf, conflictsOf, withMode } from '../../versions/mode.js'
 import type { Dot, Sibling, StoredObject } from '../../versions/object.js'
 import { decodeObject, encodeObject } from '../../versions/object-codec.js'
 import { contextOf, liveSiblings } from '../../versions/read.js'
-import { stampMillis } from '../../versions/stamp.js'
+import { stampSeconds } from '../../versions/stamp.js'
 import { nextWriteStamp, write } from '../../versions/write.js'
 import { type Turn, unreadable } from '../actor.js'
 import { decides } from './decide.js'
@@ -225,6 +225,5 @@ function newVersion(
   }
   // A touch is read here and written here: it has seen what is here.
   const context = touched !== undefined && local !== undefined ? contextOf(local) : message.context
-  const seconds = Math.floor(stampMillis(state.lastStamp) / 1000)
-  return write(local, context, sibling, message.conflicts, seconds)
+  return write(local, context, sibling, message.conflicts, stampSeconds(state.lastStamp))
 }

@@ -14,7 +14,7 @@ import { emptyHistory, type History, mergeHistories } from '../../membership/his
 import { decodeHistory } from '../../membership/history-codec.js'
 import { singleAddress, supervisorThread } from '../../protocol/address.js'
 import { travelMsOf } from '../../protocol/reap.js'
-import { hashOf, type RingJson, ringFromJson } from '../../ring/ring.js'
+import { hashOf, partitionOf, type RingJson, ringFromJson } from '../../ring/ring.js'
 import { openHighWater } from '../../storage/high-water.js'
 import { createMemoryStore } from '../../storage/memory-store.js'
 import type { Meta } from '../../storage/meta.js'
@@ -170,8 +170,9 @@ class NodeThread {
         if (whole && isVolatile(decodeObject(value, hash))) volatile.push({ key, hash })
         return whole
       })
-    const partitionOf = (hash: number) => Math.floor((hash * task.ring.partitions) / 0x1_0000_0000)
-    const log = await restoreLog({ store, memory, partitionOf }).catch((error) => this.replace(error))
+    const ring = ringFromJson(task.ring)
+    const sources = { store, memory, partitionOf: (hash: number) => partitionOf(ring, hash) }
+    const log = await restoreLog(sources).catch((error) => this.replace(error))
     // A log or objects that cannot be read: this life begins again, from nothing.
     if (log === undefined) return this.begin(peersSaw)
     this.damage ??= log.damage
