@@ -8,6 +8,18 @@ const { Cluster } = await import(url)
 let cluster
 let bucket
 
+const ofDeaths = ['coordinator-lost', 'quorum-lost', 'unavailable']
+
+async function again(request) {
+  for (;;) {
+    try {
+      return await request()
+    } catch (error) {
+      if (!ofDeaths.includes(error.code)) throw error
+    }
+  }
+}
+
 const orders = {
   async attach() {
     cluster = await Cluster.attach(handle)
@@ -22,14 +34,17 @@ const orders = {
   setBucket: ({ name, properties }) => cluster.setBucket(name, properties),
   properties: async ({ name }) => cluster.bucket(name).properties,
   status: async () => cluster.status(),
-  /** Writes and reads keys of its own until it is ended, and counts what it has seen. */
+  /**
+   * Writes and reads keys of its own until it is ended, and counts what it has seen. What the death of a coordinator or
+   * of replicas leaves open, or refuses, is done again: the same value under the same key.
+   */
   async load({ name, until }) {
     const seen = { puts: 0, missed: 0 }
     for (let i = 0; Date.now() < until; i++) {
       const key = `${name}.${i % 50}`
-      await bucket.put(key, String(i))
+      await again(() => bucket.put(key, String(i)))
       seen.puts++
-      const { value } = await bucket.get(key)
+      const { value } = await again(() => bucket.get(key))
       if (value !== String(i)) seen.missed++
     }
     return seen
