@@ -18,7 +18,7 @@ export const moreBugs: readonly PlantedBug[] = [
     from: 'complete: state.complete,',
     to: 'complete: true,',
     found: lost,
-    focus: { kinds: ['power', 'kill', 'slow-disk'], copies: 2 },
+    focus: { kinds: ['power', 'kill', 'slow-disk', 'wipe'], copies: 2 },
   },
   {
     name: 'a copy that cannot be read is answered as absent',

@@ -31,8 +31,8 @@ import { actorAfter, isAmong, type VnodeState } from './state.js'
 import { itemRefused, itemStored } from './sync-mend.js'
 
 export function replicate(state: VnodeState, envelope: Envelope, message: Replicate, turn: Turn): void {
-  // A put that no coordinator leads comes by the ring of its sender, and nobody has looked at how large it is.
-  if (envelope.from.kind === 'gateway' && envelope.request !== 0) {
+  // Such a put comes by the ring of its sender, and nobody has looked at how large it is.
+  if (isDirect(envelope)) {
     const code = isSettled(state, message)
       ? message.object.length > turn.objectBytesMax && 'value-too-large'
       : 'unavailable'
@@ -52,6 +52,11 @@ export function replicate(state: VnodeState, envelope: Envelope, message: Replic
   const outcome = storeCopy(state.self.partition, message.key, envelope, message, turn)
   if (outcome !== 'refused') passOn(state, message, turn)
   if (outcome === 'replaced') state.actor = actorAfter(state)
+}
+
+/** Of a put that no coordinator leads. A gateway mends stale copies too, and waits for no answer then. */
+function isDirect({ from, request }: Envelope): boolean {
+  return from.kind === 'gateway' && request !== 0
 }
 
 /** This node is one of the replicas of the object, and the ring is not about to say otherwise. */
@@ -104,8 +109,11 @@ export function storeCopy(
   const level = isVolatile(incoming) ? 'memory' : copy.level
   if (merged !== local) turn.put(partition, key, copy.hash, merged, level)
   else if (level !== 'memory') turn.persist(level)
-  const existed = local !== undefined && liveSiblings(local, turn.wall).length > 0
-  acknowledge(envelope, level, existed, merged !== incoming && isLater(merged, incoming), turn)
+  // Only who leads without holding a copy must be told what was there.
+  const isAsked = isDirect(envelope)
+  const existed = isAsked && local !== undefined && liveSiblings(local, turn.wall).length > 0
+  const overtaken = isAsked && merged !== incoming && isLater(merged, incoming)
+  acknowledge(envelope, level, existed, overtaken, turn)
   return found === unreadable ? 'replaced' : 'stored'
 }
 
@@ -123,7 +131,7 @@ function replaceLatest(partition: Partition, key: Key, envelope: Envelope, copy:
   if (local !== undefined && !replaces(copy.object, local)) return false
   if (!looksWhole(copy.object, copy.hash)) return false
   const level = volatile ? 'memory' : copy.level
-  const existed = local !== undefined && isLive(local, turn.wall)
+  const existed = isDirect(envelope) && local !== undefined && isLive(local, turn.wall)
   turn.putEncoded(partition, key, copy.hash, copy.object, level, volatile)
   acknowledge(envelope, level, existed, false, turn)
   return true
@@ -144,12 +152,7 @@ function acknowledge(
   turn: Turn,
 ): void {
   const { from, request } = envelope
-  // Only who leads without holding a copy must be told what was there.
-  const message = replicatedMessage(
-    level,
-    existed && from.kind === 'gateway',
-    overtaken && from.kind === 'gateway',
-  )
+  const message = replicatedMessage(level, existed, overtaken)
   turn.sendDurable(level, from as Address<'vnode'>, message, notStored, request)
 }
 
