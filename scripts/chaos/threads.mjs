@@ -43,9 +43,13 @@ export const terminated = (cycles) =>
 
 export const uncaught = (cycles) =>
   hurt('errors that nobody catches, w 1, dw 0', 16, async ({ cluster, tally, victims, lines }) => {
+    // A life dies once, however long it takes until everybody knows.
+    const dead = new Map()
     while (tally.cycles < cycles) {
       const node = victims.next()
-      if (node !== undefined) {
+      const life = node === undefined ? undefined : victims.generation(node)
+      if (node !== undefined && dead.get(node) !== life) {
+        dead.set(node, life)
         // It may be gone before it could say that it will be.
         await cluster.machine
           .control(node)
