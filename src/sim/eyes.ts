@@ -4,7 +4,7 @@
 import type { Key, NodeId, RequestId } from '../base/units.js'
 import { sign } from '../merkle/signature.js'
 import type { Envelope } from '../protocol/envelope.js'
-import { hintKey, type Kept } from '../protocol/hint.js'
+import { type FetchKept, hintKey, type Kept } from '../protocol/hint.js'
 import type { Reap } from '../protocol/reap.js'
 import { partitionOf } from '../ring/ring.js'
 import { objectRow } from '../storage/store.js'
@@ -60,12 +60,8 @@ export class Eyes {
         else if (to.kind === 'courier') this.isDelivered(from.node, to.node, request)
         return
       case 'fetch-kept':
-        if (this.hintAt(to.node, message.owner, message.key, message.hash) !== undefined) {
-          const asked = { ...message, object: new Uint8Array(0) }
-          // One read may ask the same stand-in about several owners.
-          note(this.questions, `${wayOf(to.node, from.node, request)} ${message.owner}`, asked)
-        }
-        return
+        // One read may ask the same stand-in about several owners.
+        return this.asked(message, to.node, `${wayOf(to.node, from.node, request)} ${message.owner}`)
       case 'kept':
         this.told(message, from.node, `${wayOf(from.node, to.node, request)} ${message.owner}`)
         return
@@ -126,10 +122,22 @@ export class Eyes {
     }
   }
 
+  /**
+   * A question may come twice, and each is answered: what is there when the first comes is there for all. The next
+   * life of who asks may give the number to another question: which of them is answered nobody can tell.
+   */
+  private asked(question: FetchKept, standIn: NodeId, way: string): void {
+    const { owner, key, hash } = question
+    const before = this.questions.get(way)
+    if (before?.key === key) return
+    const isThere = before === undefined && this.hintAt(standIn, owner, key, hash) !== undefined
+    note(this.questions, way, { owner: isThere ? owner : nobody, key, hash, object: nothing })
+  }
+
   /** It was there when the question came and is there still. */
   private told(message: Kept, standIn: NodeId, way: string): void {
-    const asked = taken(this.questions, way)
-    if (asked === undefined || message.object !== undefined) return
+    const asked = this.questions.get(way)
+    if (asked === undefined || asked.owner === nobody || message.object !== undefined) return
     if (this.hintAt(standIn, asked.owner, asked.key, asked.hash) === undefined) return
     this.fail('a stand-in denies what it keeps', `${asked.key} of node ${asked.owner}, at node ${standIn}`)
   }
@@ -153,6 +161,10 @@ export class Eyes {
     }
   }
 }
+
+/** Of a question that came before there was a hint. */
+const nobody = 0
+const nothing = new Uint8Array(0)
 
 function wayOf(asked: NodeId, asker: NodeId, request: RequestId): string {
   return `${asked} ${asker} ${request}`

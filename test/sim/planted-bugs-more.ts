@@ -77,6 +77,21 @@ export const moreBugs: readonly PlantedBug[] = [
     to: "turn.send(envelope.from, { type: 'replicated', level: message.level }, envelope.request);",
     found: lost,
   },
+  {
+    name: 'a hint is deleted although it was written again on its way',
+    file: 'actors/courier/keep.js',
+    from: 'if (sent !== undefined)\n        sent.isStale = true;',
+    to: '',
+    found: ['a hint is gone before its owner has it', ...lost],
+    focus: { kinds: ['cut', 'isolate', 'away', 'tail'], nodes: 5 },
+  },
+  {
+    name: 'a stand-in says that it keeps nothing',
+    file: 'actors/courier/keep.js',
+    from: 'const object = found === undefined ? undefined : Uint8Array.from(found);',
+    to: 'const object = undefined;',
+    found: ['a stand-in denies what it keeps', ...lost],
+  },
   // -- puts that no coordinator leads ---------------------------------------------------------------------
   {
     name: 'a direct put is stored although the ring changes',
@@ -184,5 +199,21 @@ export const moreBugs: readonly PlantedBug[] = [
     from: "if (verdict === 'whole')",
     to: "if (verdict === 'whole' && (table.state(unit) & entryState.dirty) === 0)",
     found: lost,
+  },
+  {
+    name: 'a bare node counts as whole',
+    file: 'storage/recovery.js',
+    from: 'since: 0, amnesia: true, reason: `the store is empty',
+    to: 'since: undefined, amnesia: false, reason: `the store is empty',
+    found: lost,
+    focus: { kinds: ['wipe'] },
+  },
+  {
+    name: 'a look from shared memory goes into nodes that do not serve',
+    file: 'runtime/shared-reads.js',
+    from: 'if (generation === 0 || !serving.isServed(node, partition, markOf(generation, ring.epoch)))',
+    to: 'if (generation === 0)',
+    found: lost,
+    focus: { kinds: ['wipe', 'restore'] },
   },
 ]

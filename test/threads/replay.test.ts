@@ -7,6 +7,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
+import { decodeEnvelope } from '../../dist/protocol/codec.js'
 import { openRocksStore } from '../../dist/storage/rocksdb-store.js'
 import type { Row, Store } from '../../dist/storage/store.js'
 import { temporary } from './cluster-helpers.js'
@@ -74,7 +75,52 @@ function livesOf(traces: string, node: number): Recorded[] {
   return lives
 }
 
-test('what threads were given, given to the simulated world, comes to the same state and the same envelopes', async () => {
+type Line = Readonly<Record<string, unknown>> & { readonly t: string }
+
+/** Numbers of calls that read from the disk. */
+type Reads = ReadonlySet<unknown>
+
+/** A line of each kind with one thing in it changed; undefined for one in which that would say nothing. */
+const changes: Readonly<Record<string, (line: Line, reads: Reads) => Line | undefined>> = {
+  receive: (line) => copyChanged(line, 'replicate'),
+  post: (line) => copyChanged(line, 'replicate'),
+  call: (line) => (line['kind'] === 'commit' ? { ...line, asked: 'other writes' } : undefined),
+  answer: (line, reads) =>
+    reads.has(line['number']) && line['error'] === undefined ? { ...line, rows: 'other rows' } : undefined,
+  digest: (line) => ({ ...line, parts: { ...(line['parts'] as object), more: 1 } }),
+  'high-water': (line) => ({ ...line, sequence: (line['sequence'] as number) + 1 }),
+}
+
+/** An envelope of this type with one bit of its last byte but four flipped: of the value that it carries. */
+function copyChanged(line: Line, type: string): Line | undefined {
+  const bytes = Buffer.from(line['bytes'] as string, 'base64')
+  if (decodeEnvelope(bytes, 0, bytes.length).message.type !== type) return undefined
+  bytes[bytes.length - 5] = (bytes[bytes.length - 5] as number) ^ 1
+  return { ...line, bytes: bytes.toString('base64') }
+}
+
+/** The lives with the first line of this kind changed that lies in the second half of its life's. */
+function tampered(lives: readonly Recorded[], kind: string): Recorded[] {
+  let done = false
+  const changed = lives.map(({ lines, memory }) => {
+    const looks = ['read', 'walk'] as unknown[]
+    const calls = (lines as Line[]).filter(({ t, ...call }) => t === 'call' && looks.includes(call['kind']))
+    const reads = new Set(calls.map((call) => call['number']))
+    const line = (each: Line, at: number) => {
+      const isDue = !done && at >= lines.length / 2 && each.t === kind
+      const other = isDue ? changes[kind]?.(each, reads) : undefined
+      if (other !== undefined) done = true
+      return other ?? each
+    }
+    return { memory, lines: (lines as Line[]).map(line) }
+  })
+  expect(done, `there is a line of kind ${kind}`).toBe(true)
+  return changed
+}
+
+test('what threads were given, given to the simulated world, comes to the same state and the same envelopes', {
+  timeout: 240_000,
+}, async () => {
   const home = temporary()
   const dir = join(home, 'data')
   const { entry, traces } = buildRecording(home)
@@ -91,4 +137,15 @@ test('what threads were given, given to the simulated world, comes to the same s
     expect(await here).toEqual(await rowsOnDisk(dir, node))
     expect(replay.counts.turns).toBeGreaterThan(100)
   }
-}, 180_000)
+
+  // A replay that notices nothing proves nothing: one bit of one line of a trace, and it must say so.
+  const whole = livesOf(traces, 1)
+  for (const kind of ['receive', 'post', 'call', 'answer', 'digest', 'high-water'] as const) {
+    const changed = tampered(whole, kind)
+    const replay = new Replay(changed[0]?.lines[0] as LifeLine, memoryBytes)
+    expect(() => {
+      for (const { lines, memory } of changed) replay.play(lines, memory)
+      throw new Error('nothing was noticed')
+    }, `a changed line of kind ${kind}`).toThrow(/node 1, life \d+, turn \d+|simulated disk|never made here/)
+  }
+})

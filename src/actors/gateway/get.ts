@@ -93,7 +93,7 @@ function askStandIn(
     const node = preference[index] as NodeId
     if (!isBrisk(state, node) || standIns.some((other) => other.node === node && other.place === place))
       continue
-    standIns.push({ node, place, answered: false, keeps: false })
+    standIns.push({ node, place, answered: false, keeps: false, failed: false })
     turn.send(
       singleAddress('courier', node),
       { type: 'fetch-kept', owner, key, hash },

@@ -29,6 +29,7 @@ export function kept(state: GatewayState, envelope: Envelope, message: Kept, tur
       standIn.keeps = true
     } catch (error) {
       onlyMalformed(error)
+      standIn.failed = true
     }
   }
   placesAnswered(pending)
@@ -58,7 +59,11 @@ function placesAnswered(pending: PendingGet): void {
     }
   }
   for (const place of rest) {
-    const free = standIns.find((each) => each.place === place && !used.has(each.node))
+    const mine = standIns.filter((each) => each.place === place)
+    // One that cannot say what it keeps may keep the only copy of something. Who asks all replicas must be told;
+    // who asks fewer shall have what the others know, whatever has become of a hint.
+    const isOpen = tally.r === tally.n && mine.some(({ failed }) => failed)
+    const free = isOpen ? undefined : mine.find(({ node }) => !used.has(node))
     if (free === undefined) noteReadFailed(tally, place)
     else {
       used.add(free.node)
@@ -69,6 +74,10 @@ function placesAnswered(pending: PendingGet): void {
 
 /** Which of its questions failed is not said: none of them is waited for any more. */
 export function standInFailed(pending: PendingGet, node: NodeId): void {
-  for (const standIn of pending.standIns) if (standIn.node === node) standIn.answered = true
+  for (const standIn of pending.standIns) {
+    if (standIn.node !== node || standIn.answered) continue
+    standIn.answered = true
+    standIn.failed = true
+  }
   placesAnswered(pending)
 }

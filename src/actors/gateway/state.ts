@@ -27,6 +27,8 @@ export interface StandIn {
   answered: boolean
   /** It keeps something for this place. */
   keeps: boolean
+  /** What it keeps for this place could not be read, if it keeps anything. */
+  failed: boolean
 }
 
 export interface PendingGet extends Asked {
