@@ -6,7 +6,7 @@
 // and no message holds an older version; whatever changes among the nodes meanwhile, it begins again from the start.
 
 import { unreachable } from '../../base/assert.js'
-import type { Key } from '../../base/units.js'
+import type { Key, Millis } from '../../base/units.js'
 import type { Address } from '../../protocol/address.js'
 import type { Envelope, ReaperMessage } from '../../protocol/envelope.js'
 import type { Actor, Turn } from '../actor.js'
@@ -15,7 +15,7 @@ import { askHints, hintsTold, reapQuiet } from './quiet.js'
 import { everybody, forgetAll, isThere, type ReaperState } from './state.js'
 import { reapTold } from './vote.js'
 
-/** Pause between two pages, and between two looks at what is under way. */
+/** Pause between two pages, and the least between two looks at what is under way. */
 const lookMs = 50
 /** A wall clock that moved by more than this against the other one was set: what has expired is in doubt. */
 const jumpMs = 10_000
@@ -93,10 +93,23 @@ function arm(state: ReaperState, turn: Turn): void {
   turn.after(pauseMs(state, turn), state.self, { type: 'reap-due' })
 }
 
-/** Nothing under way: not before the next round. */
+/** Until there is something to be done: a page to be asked for, a candidate whose waiting is over, a new round. */
 function pauseMs(state: ReaperState, turn: Turn): number {
-  if (state.candidates.size > 0 || state.page !== undefined || state.partitions.length > 0) return lookMs
-  return Math.max(lookMs, state.roundDue - turn.now)
+  const { candidates, hintsDue } = state
+  const quietAt = quietFrom(state, turn)
+  if (turn.now < quietAt) return Math.max(lookMs, quietAt - turn.now)
+  if (state.page !== undefined || state.partitions.length > 0) return lookMs
+  let due = state.roundDue
+  for (const { stage, since } of candidates.values()) {
+    const over = since + turn.travelMsMax
+    due = Math.min(due, stage === 'held' ? Math.max(over, hintsDue) : over)
+  }
+  return Math.max(lookMs, due - turn.now)
+}
+
+/** Who has just gone or come may still have had something on its way. */
+function quietFrom({ changedAt, frozenUntil }: ReaperState, turn: Turn): Millis {
+  return Math.max(changedAt + turn.travelMsMax, frozenUntil)
 }
 
 function reapDue(state: ReaperState, turn: Turn): void {
@@ -106,9 +119,9 @@ function reapDue(state: ReaperState, turn: Turn): void {
     state.frozenUntil = turn.now + turn.reapAfterMs
   }
   const nodes = everybody(state)
-  // Who has just gone or come may still have had something on its way.
-  const isQuiet = turn.now >= state.changedAt + turn.travelMsMax && turn.now >= state.frozenUntil
-  if (nodes !== undefined && isQuiet) {
+  // Whoever is missing comes back by a change of the nodes or of the ring, and that arms it again.
+  if (nodes === undefined) return
+  if (turn.now >= quietFrom(state, turn)) {
     reapQuiet(state, nodes, turn)
     askHints(state, nodes, turn)
     if (!turn.overloaded) look(state, turn)
