@@ -1,8 +1,8 @@
 // A bucket as the application sees it: keys and values in, requests out, answers back as values. What a
 // request means is decided by actors; this file translates.
 
-import { crc32 } from 'node:zlib'
 import { Malformed, viewOf } from '../base/bytes.js'
+import { crc32 } from '../base/crc.js'
 import { RingspunError } from '../base/errors.js'
 import { limits } from '../base/limits.js'
 import type { Key, Millis, NodeId } from '../base/units.js'
@@ -31,7 +31,7 @@ import type {
 } from './api.js'
 import { decodeBytes, decodeValue, encodeValue } from './codec.js'
 import type { ClusterCore } from './core.js'
-import { bucketPrefix, describe, internalKey, userKey } from './keys.js'
+import { bucketPrefix, describe, internalKey, keyText, userKey } from './keys.js'
 import {
   checkDw,
   checkFlag,
@@ -102,8 +102,9 @@ export class ClusterBucket<T> implements Bucket<T> {
 
   get(key: KeyInput, options: ReadOptions = none): Promise<GetResult<T>> {
     try {
-      const message = this.question(key, options)
-      const found = this.look(message, options.signal)
+      const text = keyText(key)
+      const message = this.question(text, options)
+      const found = this.look(message, text, options.signal)
       return found === undefined ? this.ask(message, options) : this.core.pace.resolve(found)
     } catch (error) {
       return Promise.reject(error)
@@ -111,13 +112,14 @@ export class ClusterBucket<T> implements Bucket<T> {
   }
 
   getSync(key: KeyInput, options: ReadOptions = none): GetResult<T> | undefined {
-    const message = this.question(key, options)
+    const text = keyText(key)
+    const message = this.question(text, options)
     this.core.requests.check(options.signal)
-    return this.look(message, options.signal)
+    return this.look(message, text, options.signal)
   }
 
   /** Checks all that was asked. */
-  private question(key: KeyInput, options: ReadOptions): Get {
+  private question(text: string, options: ReadOptions): Get {
     const { n, r: usual, conflicts } = this.properties
     let r = usual
     let pr = 0
@@ -127,23 +129,25 @@ export class ClusterBucket<T> implements Bucket<T> {
       if (options.r !== undefined) r = checkR(options.r, n)
       if (options.pr !== undefined) pr = checkPr(options.pr, r)
     }
-    const internal = internalKey(this.prefix, key)
-    return { type: 'get', key: internal, hash: this.core.hash(internal), conflicts, n, r, pr }
+    // Both texts as they are: the key is made of them when a message must carry it, and not before.
+    const hash = this.core.hash(text, this.prefix)
+    return { type: 'get', key: (this.prefix + text) as Key, hash, conflicts, n, r, pr }
   }
 
   /** What R replicas have in memory, without a message (runtime/shared-reads). */
-  private look(message: Get, signal: AbortSignal | undefined): GetResult<T> | undefined {
+  private look(message: Get, text: string, signal: AbortSignal | undefined): GetResult<T> | undefined {
     const { shared, requests } = this.core
     if (shared === undefined || requests.refuses(signal)) return undefined
-    const { key, hash, n, r, conflicts } = message
-    const found = shared.read(key, hash, n, r)
+    const { hash, n, r, conflicts } = message
+    const found = shared.read(text, hash, n, r, this.prefix)
     if (found === undefined) return undefined
     const { copy, first } = shared
+    const { bytes, valueStart, valueEnd } = copy
     if (found === absent) return new Reading(this, undefined, hash, first, true)
     // Two copies that are equal to the byte prove each other; one alone is proved by its checksum.
-    if (findLatest(copy.bytes, copy.valueStart, copy.valueEnd) && (r > 1 || looksWhole(copy.value, hash))) {
+    if ((r > 1 || looksWhole(bytes, hash, valueStart, valueEnd)) && findLatest(bytes, valueStart, valueEnd)) {
       const { encoding, start, end } = latest
-      const value = decodeBytes(viewOf(copy.bytes, start, end), encoding, this.codec, true) as T
+      const value = decodeBytes(viewOf(bytes, start, end), encoding, this.codec, true) as T
       return new Glance(this, value, hash, first, copy)
     }
     try {
@@ -246,8 +250,9 @@ export class ClusterBucket<T> implements Bucket<T> {
       const asked: Promise<unknown>[] = []
       const end = Math.min(keys.length, start + windowMax)
       for (let at = start; at < end; at++) {
-        const message = this.question(keys[at] as KeyInput, options)
-        const found = this.look(message, options.signal)
+        const text = keyText(keys[at] as KeyInput)
+        const message = this.question(text, options)
+        const found = this.look(message, text, options.signal)
         if (found !== undefined) results[at] = found
         else asked.push(this.ask(message, options).then((result) => (results[at] = result)))
       }

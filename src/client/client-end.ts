@@ -71,7 +71,7 @@ export class ClientEnd {
       secret: ring.seed,
       valueBytesMax: options.valueBytesMax,
       partitions: ring.partitions,
-      hash: (key) => hashOf(ring, key),
+      hash: (key, head) => hashOf(ring, key, head),
       propertiesOf: options.propertiesOf,
     }
     this.loop = new Loop(shared, thread, this.host, this.transport, (error) => {

@@ -1,6 +1,6 @@
 // What a bucket needs of its cluster: nothing about threads.
 
-import type { Key, Partition } from '../base/units.js'
+import type { Partition } from '../base/units.js'
 import type { SharedReads } from '../runtime/shared-reads.js'
 import type { BucketProperties } from './api.js'
 import type { Pace } from './pace.js'
@@ -15,7 +15,8 @@ export interface ClusterCore {
   readonly secret: Secret
   readonly valueBytesMax: number
   readonly partitions: number
-  hash(key: Key): number
+  /** Of `head` and `key`, one behind the other. */
+  hash(key: string, head?: string): number
   propertiesOf(bucket: string): BucketProperties
 }
 

@@ -24,6 +24,11 @@ export function bucketPrefix(bucket: string): string {
 }
 
 export function internalKey(prefix: string, key: KeyInput): Key {
+  return (prefix + keyText(key)) as Key
+}
+
+/** The user's key, checked, as a binary string. */
+export function keyText(key: KeyInput): string {
   let bytes: string
   if (typeof key === 'string') {
     // As many bytes as characters: ASCII, which is its own binary string.
@@ -41,7 +46,7 @@ export function internalKey(prefix: string, key: KeyInput): Key {
     const reason = `a key has at most ${limits.keyBytesMax} bytes, got ${bytes.length}`
     throw new RingspunError('key-too-large', reason, { bytes: bytes.length, limit: limits.keyBytesMax })
   }
-  return (prefix + bytes) as Key
+  return bytes
 }
 
 function utf8Key(key: string): string {

@@ -9,9 +9,24 @@
 /** The 64-bit key of the hash: two whole numbers, 0 <= x < 2^32, first the low word. */
 export type HashSeed = readonly [number, number]
 
-/** The hash of a binary string (one character per byte), 0 <= hash < 2^32. */
-export function hashKey(seed: HashSeed, key: string): number {
-  const length = key.length
+/** Four characters of a text that is cut in two; none behind its end. */
+function wordOf(head: string, tail: string, at: number): number {
+  let word = 0
+  for (let i = 0; i < 4; i++) {
+    const from = at + i
+    const code = from < head.length ? head.charCodeAt(from) : tail.charCodeAt(from - head.length)
+    if (from < head.length + tail.length) word |= code << (8 * i)
+  }
+  return word
+}
+
+/**
+ * The hash of a binary string (one character per byte), 0 <= hash < 2^32; or of two, one behind the other: a text made
+ * of both would cost as much as the hash.
+ */
+export function hashKey(seed: HashSeed, key: string, head = ''): number {
+  const from = head.length
+  const length = from + key.length
   const wordsEnd = length & ~3
   let v0 = seed[0] | 0
   let v1 = seed[1] | 0
@@ -20,17 +35,15 @@ export function hashKey(seed: HashSeed, key: string): number {
   // The last word holds the bytes that are left and, on top, the length.
   for (let at = 0; at <= wordsEnd; at += 4) {
     let word: number
-    if (at < wordsEnd) {
+    if (at === wordsEnd) word = (length << 24) | wordOf(head, key, at)
+    else if (at < from) word = wordOf(head, key, at)
+    else {
+      const first = at - from
       word =
-        key.charCodeAt(at) |
-        (key.charCodeAt(at + 1) << 8) |
-        (key.charCodeAt(at + 2) << 16) |
-        (key.charCodeAt(at + 3) << 24)
-    } else {
-      word = length << 24
-      if (at < length) word |= key.charCodeAt(at)
-      if (at + 1 < length) word |= key.charCodeAt(at + 1) << 8
-      if (at + 2 < length) word |= key.charCodeAt(at + 2) << 16
+        key.charCodeAt(first) |
+        (key.charCodeAt(first + 1) << 8) |
+        (key.charCodeAt(first + 2) << 16) |
+        (key.charCodeAt(first + 3) << 24)
     }
     v3 ^= word
     // Two rounds, written out: a loop costs 5 to 8 percent more.

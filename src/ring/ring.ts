@@ -70,9 +70,9 @@ export function createRing(options: RingOptions): Ring {
   return freeze(options, nodes, placeOwners(options.partitions, nodes, options.copies), undefined)
 }
 
-/** Where a key lies: 0 <= hash < 2^32. */
-export function hashOf(ring: Ring, key: string): number {
-  return ring.hash === 'md5' ? md5Position(key) : hashKey(ring.seed, key)
+/** Where a key lies: 0 <= hash < 2^32. `head`: what stands before it. */
+export function hashOf(ring: Ring, key: string, head = ''): number {
+  return ring.hash === 'md5' ? md5Position(head + key) : hashKey(ring.seed, key, head)
 }
 
 /** The partition of a hash: ranges of equal size (within one hash when Q is no power of two), in hash order. */

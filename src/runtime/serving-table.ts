@@ -3,7 +3,7 @@
 // for it that it lacks (Dynamo 4.6). Written by the nodes, before what they do because of it can be heard of;
 // read by every thread. docs/decisions/shared-reads.md has the argument.
 //
-//   epoch | by owner: who keeps something for it, a bit a node | by node: a mark a partition
+//   epoch, changes | by owner: who keeps something for it, a bit a node | by node: a mark a partition
 //
 // Invariants: a mark is there only while the vnode could answer a read by itself; a bit is there from before the
 // write that it stands for is acknowledged until after its owner has that write.
@@ -12,6 +12,7 @@ import { limits } from '../base/limits.js'
 import type { NodeId, Partition } from '../base/units.js'
 
 const epochWord = 0
+const changesWord = 1
 const headerWords = 16
 /** Keepers are nodes 1 to 64: two words of bits for each owner, and a row 0 for owners that have left. */
 const wordsPerOwner = 2
@@ -46,6 +47,19 @@ export class ServingTable {
   /** A new ring holds from here on. Before anybody is told of it. */
   setEpoch(epoch: number): void {
     Atomics.store(this.words, epochWord, epoch & 0x7fff_ffff)
+    this.changed()
+  }
+
+  /**
+   * As long as it stays, so does everything else here: one word to look at instead of many. It moves after what it
+   * stands for, and before anything that is done because of that.
+   */
+  changes(): number {
+    return Atomics.load(this.words, changesWord)
+  }
+
+  private changed(): void {
+    Atomics.add(this.words, changesWord, 1)
   }
 
   isEpoch(epoch: number): boolean {
@@ -54,7 +68,9 @@ export class ServingTable {
 
   setMark(node: NodeId, partition: Partition, mark: number): void {
     const at = marksWord + node * this.rowWords + partition
-    if (this.words[at] !== mark) Atomics.store(this.words, at, mark)
+    if (this.words[at] === mark) return
+    Atomics.store(this.words, at, mark)
+    this.changed()
   }
 
   isServed(node: NodeId, partition: Partition, mark: number): boolean {
@@ -76,8 +92,8 @@ export class ServingTable {
   owe(keeper: NodeId, owner: NodeId, owes: boolean): void {
     const at = headerWords + owner * wordsPerOwner + (keeper > wordBits ? 1 : 0)
     const bit = 1 << ((keeper - 1) % wordBits)
-    if (owes) Atomics.or(this.words, at, bit)
-    else Atomics.and(this.words, at, ~bit)
+    const before = owes ? Atomics.or(this.words, at, bit) : Atomics.and(this.words, at, ~bit)
+    if (((before & bit) !== 0) !== owes) this.changed()
   }
 
   /** True when somebody may keep a write that this node lacks. */

@@ -7,9 +7,9 @@
 // (docs/decisions/shared-reads.md). One value is copied; the others are compared with it where they lie.
 
 import { type GatewayState, isBrisk } from '../actors/gateway/state.js'
-import type { Key, NodeId } from '../base/units.js'
+import type { NodeId, Partition } from '../base/units.js'
 import { preferenceList } from '../ring/preference.js'
-import { partitionOf } from '../ring/ring.js'
+import { partitionOf, type Ring } from '../ring/ring.js'
 import { absent, type Looked, ObjectReader } from '../storage/object-buffer-reader.js'
 import { ObjectCopy } from '../storage/object-copy.js'
 import { markOf, type ServingTable } from './serving-table.js'
@@ -20,7 +20,7 @@ const readsPerPlace = 256
 
 export interface SharedReadsOptions {
   readonly serving: ServingTable
-  readonly status: Pick<StatusTable, 'isFenced'>
+  readonly status: Pick<StatusTable, 'isFenced' | 'fences'>
   /** The objects of a node in its present life; undefined when they are not to be read from here. */
   readonly memoryOf: (node: NodeId) => SharedArrayBuffer | undefined
   /** Links that are cut on purpose: who cannot be asked is not looked into either. */
@@ -49,6 +49,14 @@ export class SharedReads {
   private readonly memories: (SharedArrayBuffer | undefined)[] = []
   private reads = 0
   private readonly units: number[] = []
+  /** What was found out about places holds as long as all of these stay. */
+  private changes = -1
+  private fences = -1
+  private ring: GatewayState['ring']
+  private isQuiet = false
+  private era = 0
+  /** By node and partition: the era in which the replica was found fit to be looked into. */
+  private readonly fitIn: (Int32Array | undefined)[] = []
 
   /** `gateway` is looked at, never changed: its view is when a node is well enough to be read. */
   constructor(gateway: GatewayState, options: SharedReadsOptions) {
@@ -56,20 +64,30 @@ export class SharedReads {
     this.options = options
   }
 
-  /** `copied`: what R replicas hold is in `copy`. `absent`: they hold nothing. Undefined: messages must tell. */
-  read(key: Key, hash: number, n: number, r: number): Looked {
-    const answer = this.attempt(key, hash, n, r)
+  /**
+   * `copied`: what R replicas hold is in `copy`. `absent`: they hold nothing. Undefined: messages must tell. `head`: what
+   * the key begins with, when it is not in `key`.
+   */
+  read(key: string, hash: number, n: number, r: number, head = ''): Looked {
+    const answer = this.attempt(key, hash, n, r, head)
     if (answer === undefined) this.counters.left++
     else this.counters.answered++
     return answer
   }
 
-  private attempt(key: Key, hash: number, n: number, r: number): Looked {
+  private attempt(key: string, hash: number, n: number, r: number, head: string): Looked {
     const { gateway, options, copy } = this
     const { ring, nodes } = gateway
     const { serving, status } = options
     if (nodes !== this.nodes) this.look(nodes)
-    if (ring === undefined || ring.change !== undefined || !serving.isEpoch(ring.epoch)) return undefined
+    if (ring === undefined) return undefined
+    // Before any memory is looked into: what happens later happens beside this read.
+    const changes = serving.changes()
+    const fences = status.fences()
+    if (changes !== this.changes || fences !== this.fences || ring !== this.ring) {
+      this.beginEra(changes, fences, ring)
+    }
+    if (!this.isQuiet) return undefined
     const partition = partitionOf(ring, hash)
     const list = preferenceList(ring, partition)
     const places = Math.min(n, list.length)
@@ -80,23 +98,44 @@ export class SharedReads {
     for (let tries = places; tries > 0 && vouched + tries >= r; tries--) {
       const node = list[place] as NodeId
       place = place + 1 === places ? 0 : place + 1
-      const generation = this.generations[node] ?? 0
-      // All of this before its memory is looked into: what happens later happens beside this read.
-      if (generation === 0 || !serving.isServed(node, partition, markOf(generation, ring.epoch))) continue
-      if (status.isFenced(node, generation) || serving.isOwed(node) || options.isCut(node)) continue
+      if (this.fitIn[node]?.[partition] !== this.era && !this.isFit(node, partition, ring)) continue
+      if (options.isCut(node)) continue
       const reader = this.readers[node] as ObjectReader
       if (answer === undefined) {
-        answer = reader.copyInto(key, hash, copy)
+        answer = reader.copyInto(key, hash, copy, head)
         if (answer === undefined) continue
         this.first = node
       } else {
-        const same = answer === absent ? reader.isAbsent(key, hash) : reader.matches(key, hash, copy)
+        const same =
+          answer === absent ? reader.isAbsent(key, hash, head) : reader.matches(key, hash, copy, head)
         if (same === undefined) continue
         if (!same) return undefined
       }
       if (++vouched === r) return answer
     }
     return undefined
+  }
+
+  /** Something has changed: everything is found out anew, place by place. */
+  private beginEra(changes: number, fences: number, ring: Ring): void {
+    this.changes = changes
+    this.fences = fences
+    this.ring = ring
+    this.isQuiet = ring.change === undefined && this.options.serving.isEpoch(ring.epoch)
+    if (this.era === 0x7fff_ffff) this.fitIn.length = 0
+    this.era = (this.era % 0x7fff_ffff) + 1
+  }
+
+  /** Whether the node holds the partition as a full replica, in the life that is known here, and lacks nothing. */
+  private isFit(node: NodeId, partition: Partition, ring: Ring): boolean {
+    const { serving, status } = this.options
+    const generation = this.generations[node] ?? 0
+    if (generation === 0 || !serving.isServed(node, partition, markOf(generation, ring.epoch))) return false
+    if (status.isFenced(node, generation) || serving.isOwed(node)) return false
+    this.fitIn[node] ??= new Int32Array(ring.partitions)
+    const fitIn = this.fitIn[node] as Int32Array
+    fitIn[partition] = this.era
+    return true
   }
 
   /** Lets the memory of all that will be looked into be loaded at once. */
@@ -116,6 +155,7 @@ export class SharedReads {
   private look(nodes: GatewayState['nodes']): void {
     const { gateway, options, memories, readers } = this
     this.nodes = nodes
+    this.changes = -1
     this.generations = Array.from({ length: Math.max(nodes.length, 1) }, () => 0)
     for (const view of nodes) {
       if (view === undefined || !isBrisk(gateway, view.node)) continue

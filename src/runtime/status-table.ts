@@ -20,6 +20,9 @@ const generationWord = 1
 const fencedWord = 2
 const completeWord = 3
 const wordsPerThread = 16
+/** Behind the records, on a cache line of its own: how many lives have been fenced. */
+const fencesWord = threadsMax * wordsPerThread
+const wordsAll = fencesWord + 16
 
 /** What a thread tells of itself. `beat` is the time of its last heartbeat, `beats` how many there were. */
 const counterNames = [
@@ -60,7 +63,7 @@ const counterIndex = Object.fromEntries(counterNames.map((name, index) => [name,
 const countersPerThread = 32
 
 export function createStatusTable(): SharedArrayBuffer {
-  return new SharedArrayBuffer(threadsMax * (wordsPerThread * 4 + countersPerThread * 8))
+  return new SharedArrayBuffer(wordsAll * 4 + threadsMax * countersPerThread * 8)
 }
 
 /** A view of the table; as many as wanted, in any thread. */
@@ -69,8 +72,8 @@ export class StatusTable {
   private readonly counters: Float64Array
 
   constructor(memory: SharedArrayBuffer) {
-    this.words = new Int32Array(memory, 0, threadsMax * wordsPerThread)
-    this.counters = new Float64Array(memory, threadsMax * wordsPerThread * 4, threadsMax * countersPerThread)
+    this.words = new Int32Array(memory, 0, wordsAll)
+    this.counters = new Float64Array(memory, wordsAll * 4, threadsMax * countersPerThread)
   }
 
   /** Lives so far, 0 before the first. Frames carry its low 16 bits. */
@@ -92,6 +95,11 @@ export class StatusTable {
     return Atomics.load(this.words, thread * wordsPerThread + fencedWord) >= generation
   }
 
+  /** As long as it stays, no further life has been fenced. */
+  fences(): number {
+    return Atomics.load(this.words, fencesWord)
+  }
+
   /** Begins the next life and answers its generation. */
   begin(thread: NodeId): number {
     return Atomics.add(this.words, thread * wordsPerThread + generationWord, 1) + 1
@@ -100,7 +108,9 @@ export class StatusTable {
   /** Declares this life, and all before it, dead, for good: a fence never moves back. */
   fence(thread: NodeId, generation: number): void {
     const at = thread * wordsPerThread + fencedWord
-    if (Atomics.load(this.words, at) < generation) Atomics.store(this.words, at, generation)
+    if (Atomics.load(this.words, at) >= generation) return
+    Atomics.store(this.words, at, generation)
+    Atomics.add(this.words, fencesWord, 1)
   }
 
   state(thread: NodeId): ThreadState {

@@ -1,9 +1,9 @@
 // A client of the simulated world: asks the gateway of its own thread (client-driven) or one on a node
 // (server-driven), and keeps the answers. The tests' hand in the world.
 
-import { crc32 } from 'node:zlib'
 import { GatewaysInTurn } from '../actors/gateway/in-turn.js'
 import { isUp } from '../actors/gateway/state.js'
+import { crc32 } from '../base/crc.js'
 import type { Key, Millis, NodeId, RequestId } from '../base/units.js'
 import { singleAddress, supervisorThread } from '../protocol/address.js'
 import type { ClientMessage, Envelope, GatewayMessage } from '../protocol/envelope.js'

@@ -16,6 +16,7 @@ import { createServingTable, ServingTable } from '../runtime/serving-table.js'
 import { SharedReads } from '../runtime/shared-reads.js'
 import type { Store } from '../storage/store.js'
 import { SimClient } from './client.js'
+import { livesOf } from './lives.js'
 import { SimMembership } from './membership.js'
 import { type Delivery, Network, threadNetwork } from './network.js'
 import { clientLife, type NodeDraws, SimNode, type SimNodeWorld, seededDraws } from './node.js'
@@ -113,7 +114,7 @@ export class World implements SimNodeWorld {
   private sharedReads(): SharedReads {
     return new SharedReads(this.host.gateway, {
       serving: this.serving,
-      status: { isFenced: (node, generation) => this.isFenced(node, generation) },
+      status: livesOf(this.nodes),
       memoryOf: (node) => this.nodes.get(node)?.memory,
       isCut: (node) =>
         this.network.isCut(supervisorThread, node) || this.network.isCut(node, supervisorThread),
@@ -147,11 +148,6 @@ export class World implements SimNodeWorld {
       heard: () => {},
       peers: () => [],
     }
-  }
-
-  private isFenced(node: NodeId, generation: number): boolean {
-    const life = this.nodes.get(node)
-    return life === undefined || !life.alive || life.generation !== generation
   }
 
   now(): Millis {

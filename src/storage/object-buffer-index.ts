@@ -23,14 +23,16 @@ const longKey = 96
 const usesMax = 3
 
 /** True when the entry at `unit` has this key. Harmless on garbage: it reads nothing outside the memory. */
-export function hasKey(words: Int32Array, bytes: Buffer, unit: number, key: Key): boolean {
-  const length = key.length
+export function hasKey(words: Int32Array, bytes: Buffer, unit: number, key: string, head = ''): boolean {
+  const from = head.length
+  const length = from + key.length
   if ((words[unit * 2 + entryWord.state] as number) >>> keyLengthShift !== length) return false
   const start = unit * 8 + entryHeaderBytes
   if (length >= longKey) {
-    return start + length <= bytes.length && latin1Slice(bytes, start, start + length) === key
+    return start + length <= bytes.length && latin1Slice(bytes, start, start + length) === head + key
   }
-  for (let i = 0; i < length; i++) if (bytes[start + i] !== key.charCodeAt(i)) return false
+  for (let i = 0; i < from; i++) if (bytes[start + i] !== head.charCodeAt(i)) return false
+  for (let i = from; i < length; i++) if (bytes[start + i] !== key.charCodeAt(i - from)) return false
   return true
 }
 

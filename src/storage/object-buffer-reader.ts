@@ -10,7 +10,14 @@
 
 import type { Key } from '../base/units.js'
 import { hasKey, homeOf } from './object-buffer-index.js'
-import { entryHeaderBytes, entryWord, type Geometry, geometryOf, headerWord } from './object-buffer-layout.js'
+import {
+  entryHeaderBytes,
+  entryWord,
+  type Geometry,
+  geometryOf,
+  headerWord,
+  keyLengthShift,
+} from './object-buffer-layout.js'
 import type { ObjectCopy } from './object-copy.js'
 
 /** Whoever is overtaken this often in one read leaves the answer to the node. */
@@ -46,6 +53,7 @@ export class ObjectReader {
   private unit = 0
   private table = 0
   private generation = 0
+  private same = false
   /** Only so that what is loaded early is not found superfluous. */
   touched = 0
   private reads = 0
@@ -93,29 +101,32 @@ export class ObjectReader {
       (words[at] as number) + (words[at + lineWords] as number) + (words[at + 2 * lineWords] as number)
   }
 
-  /** Copies the newest entry of a key, whole. `absent` where it is certain that the node holds nothing. */
-  copyInto(key: Key, hash: number, copy: ObjectCopy): Looked {
+  /**
+   * Copies the newest entry of a key, whole. `absent` where it is certain that the node holds nothing. `head`: what the
+   * key begins with, when it is not in `key`; to make one text of both takes longer than to look at each.
+   */
+  copyInto(key: string, hash: number, copy: ObjectCopy, head = ''): Looked {
     for (let tries = 0; tries < triesMax; tries++) {
-      const result = this.attemptEntry(key, hash, copy)
+      const result = this.attemptEntry(key, hash, copy, head)
       if (result !== again) return result
     }
     return undefined
   }
 
   /** Whether the newest value is the one that was copied, to the byte. Undefined when nobody can tell from here. */
-  matches(key: Key, hash: number, copy: ObjectCopy): boolean | undefined {
+  matches(key: string, hash: number, copy: ObjectCopy, head = ''): boolean | undefined {
     for (let tries = 0; tries < triesMax; tries++) {
-      const result = this.compare(key, hash, copy)
+      const result = this.compare(key, hash, copy, head)
       if (result !== again) return result
     }
     return undefined
   }
 
   /** Whether the node certainly holds nothing of a key. Undefined when nobody can tell from here. */
-  isAbsent(key: Key, hash: number): boolean | undefined {
+  isAbsent(key: string, hash: number, head = ''): boolean | undefined {
     for (let tries = 0; tries < triesMax; tries++) {
-      const slot = this.find(key, hash)
-      const result = slot === tryAgain ? again : slot < 0 ? this.notFound(key, hash) : copied
+      const slot = this.find(key, hash, head)
+      const result = slot === tryAgain ? again : slot < 0 ? this.notFound(key, hash, head) : copied
       if (result !== again) return result && result === absent
     }
     return undefined
@@ -131,9 +142,9 @@ export class ObjectReader {
     hash: number,
     into: Uint8Array | undefined,
   ): Uint8Array | undefined | typeof again {
-    const slot = this.find(key, hash)
+    const slot = this.find(key, hash, '')
     if (slot === tryAgain) return again
-    if (slot < 0) return this.notFound(key, hash) === again ? again : undefined
+    if (slot < 0) return this.notFound(key, hash, '') === again ? again : undefined
     const { unit, table, generation } = this
     const value = this.copy(unit, key.length, into, table, generation)
     this.fence()
@@ -142,14 +153,14 @@ export class ObjectReader {
     return this.isWhole === undefined || this.isWhole(value, hash) ? value : undefined
   }
 
-  private attemptEntry(key: Key, hash: number, copy: ObjectCopy): Looked | typeof again {
+  private attemptEntry(key: string, hash: number, copy: ObjectCopy, head: string): Looked | typeof again {
     const { words } = this
-    const slot = this.find(key, hash)
+    const slot = this.find(key, hash, head)
     if (slot === tryAgain) return again
-    if (slot < 0) return this.notFound(key, hash)
+    if (slot < 0) return this.notFound(key, hash, head)
     const { unit, table, generation } = this
     const from = unit * 2
-    const keyEnd = entryHeaderBytes + key.length
+    const keyEnd = entryHeaderBytes + head.length + key.length
     const valueLength = words[from + entryWord.valueLength] as number
     const end = keyEnd + valueLength
     if (valueLength < 0 || unit * 8 + end > this.bytes.length) return again
@@ -172,22 +183,26 @@ export class ObjectReader {
     return copied
   }
 
-  private compare(key: Key, hash: number, copy: ObjectCopy): boolean | undefined | typeof again {
-    const slot = this.find(key, hash)
+  private compare(
+    key: string,
+    hash: number,
+    copy: ObjectCopy,
+    head: string,
+  ): boolean | undefined | typeof again {
+    const slot = this.find(key, hash, head, copy)
     if (slot === tryAgain) return again
     if (slot < 0) {
-      const found = this.notFound(key, hash)
+      const found = this.notFound(key, hash, head)
       return found === absent ? false : (found as undefined | typeof again)
     }
-    const { unit, table, generation } = this
-    const same = this.isSame(unit, copy)
+    const { same, table, generation } = this
     this.fence()
     if (Atomics.load(this.words, table) !== generation) return again
     this.use(slot)
     return same
   }
 
-  /** The length of the value, the key and the value; on what may still turn out to be garbage. */
+  /** The lengths of key and value, the key and the value; on what may still turn out to be garbage. */
   private isSame(unit: number, copy: ObjectCopy): boolean {
     const { words, bytes } = this
     const from = unit * 2
@@ -195,6 +210,8 @@ export class ObjectReader {
     const length = copy.valueEnd - copy.start
     const start = unit * 8
     if (words[from + entryWord.valueLength] !== copy.words[to + entryWord.valueLength]) return false
+    const state = words[from + entryWord.state] as number
+    if ((state ^ (copy.words[to + entryWord.state] as number)) >>> keyLengthShift !== 0) return false
     if (start + length > bytes.length) return false
     const whole = length >>> 2
     if (whole >= manyWords) {
@@ -211,8 +228,11 @@ export class ObjectReader {
     return true
   }
 
-  /** The place of a key, and its unit, the word of its segment's generation, and that. -1: not there. */
-  private find(key: Key, hash: number): number {
+  /**
+   * The place of a key, and its unit, the word of its segment's generation, and that. -1: not there. With `copy`, of this
+   * key, also whether it is the same.
+   */
+  private find(key: string, hash: number, head: string, copy?: ObjectCopy): number {
     const { words, bytes, geometry } = this
     const wanted = hash | 0
     let slot = homeOf(hash, this.scale)
@@ -224,7 +244,8 @@ export class ObjectReader {
       const generation = Atomics.load(words, table)
       // Still named, so the entry is one of this generation or of a later one.
       if (Atomics.load(words, at + 1) !== unit) return tryAgain
-      if (!hasKey(words, bytes, unit, key)) {
+      const same = copy !== undefined && this.isSame(unit, copy)
+      if (!same && !hasKey(words, bytes, unit, key, head)) {
         // Another key of this hash; or what was compared is not this entry any more.
         this.fence()
         if (Atomics.load(words, table) !== generation) return tryAgain
@@ -233,16 +254,17 @@ export class ObjectReader {
       this.unit = unit
       this.table = table
       this.generation = generation
+      this.same = same
       return slot
     }
     return -1
   }
 
   /** It was not found: searched once more, under watch. */
-  private notFound(key: Key, hash: number): Exclude<Looked, typeof copied> | typeof again {
+  private notFound(key: string, hash: number, head: string): Exclude<Looked, typeof copied> | typeof again {
     const { words } = this
     const moves = Atomics.load(words, headerWord.moves)
-    if ((moves & 1) !== 0 || this.find(key, hash) !== -1) return again
+    if ((moves & 1) !== 0 || this.find(key, hash, head) !== -1) return again
     this.fence()
     if (Atomics.load(words, headerWord.moves) !== moves) return again
     // It turns false before the first object leaves for the store alone.

@@ -11,8 +11,8 @@
 // The second kind is nearly every object of a cache or a session store: small, quick to decode, and which of
 // two is newer can be told without decoding either.
 
-import { crc32 } from 'node:zlib'
 import { Malformed, onlyMalformed, Reader, Writer } from '../base/bytes.js'
+import { crc32 } from '../base/crc.js'
 import { byDot } from './merge.js'
 import { conflictsOf, copiesOfEncoding, isVolatileEncoding } from './mode.js'
 import type { ClockEntry, Sibling, StoredObject } from './object.js'
@@ -40,7 +40,7 @@ export function encodeObject(object: StoredObject, keyHash: number): Uint8Array 
   const latest = onlyLatest(object)
   if (latest !== undefined) encodeLatest(latest, object.clock[0]?.time ?? 0)
   else encodeAny(object)
-  scratch.u32(crc32(scratch.bytes.subarray(0, scratch.length), keyHash))
+  scratch.u32(crc32(scratch.bytes, keyHash, 0, scratch.length))
   object.encoded = scratch.copy()
   if (scratch.bytes.length > scratchBytesKept) scratch.shrink(scratchBytes)
   return object.encoded
@@ -103,9 +103,9 @@ const wholeBytesMin = 7
 /** What a CRC-32 comes to that goes on over itself, as it lies: whatever came before, and only when it is right. */
 const residue = 0x2144df1c
 
-/** True when the checksum is right. */
-export function looksWhole(bytes: Uint8Array, keyHash: number): boolean {
-  return bytes.length >= wholeBytesMin && crc32(bytes, keyHash) === residue
+/** True when the checksum of the object from `start` to `end` is right. */
+export function looksWhole(bytes: Uint8Array, keyHash: number, start = 0, end = bytes.length): boolean {
+  return end - start >= wholeBytesMin && crc32(bytes, keyHash, start, end) === residue
 }
 
 /** What `findLatest` has found: the encoding byte of the value, and where it begins and ends. */

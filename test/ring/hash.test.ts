@@ -1,5 +1,6 @@
 // The default hash against its published vectors, and at its edges.
 
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type HashSeed, hashKey } from '../../src/ring/hash.js'
 
@@ -42,6 +43,16 @@ describe('HalfSipHash-2-4', () => {
       }
     }
     expect(hashes.size).toBe(32)
+  })
+
+  test('of two texts it is that of the one behind the other, wherever it is cut', () => {
+    const text = fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes).toString('latin1'))
+    fc.assert(
+      fc.property(text, text, (head, tail) => {
+        expect(hashKey([3, 4], tail, head)).toBe(hashKey([3, 4], head + tail))
+      }),
+      { numRuns: 2_000 },
+    )
   })
 
   test('trailing NULs are part of the key', () => {

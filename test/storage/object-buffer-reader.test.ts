@@ -160,6 +160,23 @@ test('a copy is whole, and another replica is compared with it where it lies', (
   }
 })
 
+test('a key in two parts is the key, and no other', () => {
+  const { buffer, reader } = setUp()
+  const copy = new ObjectCopy()
+  for (let number = 0; number < keys; number++) put(buffer, number, number + 1, 40)
+  for (let number = 0; number < keys; number++) {
+    const key = keyOf(number)
+    for (const cut of [0, 1, key.length >>> 1, key.length - 1, key.length]) {
+      const [head, tail] = [key.slice(0, cut), key.slice(cut)]
+      expect(reader.copyInto(tail, hashOf(number), copy, head)).toBe(copied)
+      expect(versionOf(number, copy.value)).toBe(number + 1)
+      expect(reader.matches(tail, hashOf(number), copy, head)).toBe(true)
+      expect(reader.isAbsent(tail, hashOf(number), head)).toBe(false)
+      expect(reader.copyInto(`${tail}x`, hashOf(number), copy, head)).not.toBe(copied)
+    }
+  }
+})
+
 test('what was copied stays as it was, however much is copied after it', () => {
   const { buffer, reader } = setUp()
   const copy = new ObjectCopy()

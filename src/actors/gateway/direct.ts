@@ -10,7 +10,7 @@
 // A replica that holds a later one nevertheless says so, and leads the put: since two write quorums overlap (2w > n),
 // no put is answered before somebody was asked who has what was answered before it began.
 
-import { crc32 } from 'node:zlib'
+import { crc32 } from '../../base/crc.js'
 import { errorTable } from '../../base/errors.js'
 import type { NodeId, RequestId } from '../../base/units.js'
 import { type Address, threadsMax, vnodeAddress } from '../../protocol/address.js'

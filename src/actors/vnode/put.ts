@@ -5,8 +5,8 @@
 // copy the put can only end ok or indeterminate. Everything that can be checked is checked before.
 // Dynamo counts answers; we count replicas, by set, so a message that comes twice counts once.
 
-import { crc32 } from 'node:zlib'
 import { onlyMalformed } from '../../base/bytes.js'
+import { crc32 } from '../../base/crc.js'
 import type { ErrorCode, ErrorDetails } from '../../base/errors.js'
 import { limits } from '../../base/limits.js'
 import type { NodeId } from '../../base/units.js'
