@@ -8,6 +8,8 @@
 export interface Cede {
   readonly type: 'cede'
   readonly epoch: number
+  /** By this earlier ring it was the one that is asked: who has not heard of that has nothing to give up yet. */
+  readonly by: number
   /** How often it was handed on, by those who had ceded already. */
   readonly hops: number
 }

@@ -232,7 +232,7 @@ export const generators: Generators = {
   'ring-kept': fc.record({ type: fc.constant('ring-kept'), epoch: u32 }),
   'claim-due': bare('claim-due'),
   'relay-due': bare('relay-due'),
-  cede: fc.record({ type: fc.constant('cede'), epoch: small, hops: small }),
+  cede: fc.record({ type: fc.constant('cede'), epoch: small, by: small, hops: small }),
   ceded: bare('ceded'),
   'cede-due': bare('cede-due'),
   'receive-due': bare('receive-due'),

@@ -8,10 +8,18 @@ import type { Put } from '../../protocol/write.js'
 export const askAgainMs: Millis = 10
 
 export interface Deciding {
+  /** It decides, or did, and nobody has been told to in its place. */
+  holds: boolean
+  /** The ring that was heard last, and who was the first by the one before. */
+  heard: number
+  last: NodeId
   /** The first of before, which has not said yet that it decides nothing more; 0 for none. */
   awaited: NodeId
-  /** The question to it, 0 for none. */
+  /** The question to it, 0 for none, and the epoch of the last ring by which this node was the first. */
   request: RequestId
+  asks: number
+  /** By this ring the one that is asked was the first. */
+  by: number
   since: Millis
   askAt: Millis
   pause: Millis
@@ -27,8 +35,13 @@ export interface Deciding {
 
 export function nobodyElse(): Deciding {
   return {
+    holds: false,
+    heard: 0,
+    last: 0,
     awaited: 0,
     request: 0,
+    asks: 0,
+    by: 0,
     since: 0,
     askAt: 0,
     pause: askAgainMs,

@@ -81,29 +81,37 @@ function resume({ deciding, self }: VnodeState, turn: Turn): void {
 
 /** A ring was heard; `before` was the first node by the one before. */
 export function firstChanged(state: VnodeState, before: NodeId | undefined, turn: Turn): void {
-  const { deciding, preference, self } = state
+  const { deciding, preference, ring, self } = state
+  // Who is not the first any more asks on: the next may be told that this node decides, and waits for its word.
   const isFirst = preference[0] === self.node
-  // The answer to a question of a time when it was the first says nothing any more.
-  if (!isFirst) deciding.request = 0
-  else if (before !== undefined && before !== self.node && deciding.awaited === 0) {
-    deciding.awaited = before
-    deciding.since = turn.now
-  }
-  if (isFirst && deciding.awaited !== 0) {
-    deciding.pause = askAgainMs
-    ask(state, turn)
+  const { heard, heir } = deciding
+  deciding.heard = ring?.epoch ?? 0
+  deciding.last = before ?? 0
+  // Of rings before nothing is known: nobody decides yet, or a life before this one did.
+  if (before === undefined) deciding.holds = isFirst
+  if (isFirst) {
+    if (!deciding.holds && deciding.awaited === 0 && deciding.heard > deciding.epoch) {
+      // Whom it was given to, if it was once its own; otherwise whoever was the first by the last ring it knew.
+      deciding.awaited = heir === 0 ? (before as NodeId) : heir
+      deciding.by = heir === 0 ? heard : deciding.epoch
+      deciding.since = turn.now
+    }
+    if (deciding.awaited !== 0) {
+      deciding.asks = ring?.epoch ?? 0
+      deciding.pause = askAgainMs
+      ask(state, turn)
+    }
   }
   resume(state, turn)
 }
 
 function ask(state: VnodeState, turn: Turn): void {
-  const { deciding, ring, self } = state
-  if (ring === undefined) return
+  const { deciding, self } = state
   if (!isUp(state, deciding.awaited) || turn.now > deciding.since + patienceMs) return begin(state, turn)
   if (deciding.request === 0) deciding.request = nextRequest(state)
   deciding.askAt = turn.now + deciding.pause
   deciding.pause = Math.min(askAgainMsMax, deciding.pause * 2)
-  const message = { type: 'cede', epoch: ring.epoch, hops: 0 } as const
+  const message = { type: 'cede', epoch: deciding.asks, by: deciding.by, hops: 0 } as const
   turn.send(vnodeAddress(deciding.awaited, self.partition), message, deciding.request)
   arm(state, turn)
 }
@@ -111,6 +119,7 @@ function ask(state: VnodeState, turn: Turn): void {
 /** From now on this node decides. */
 function begin(state: VnodeState, turn: Turn): void {
   const { deciding } = state
+  deciding.holds = true
   deciding.awaited = 0
   deciding.request = 0
   deciding.heir = 0
@@ -138,10 +147,19 @@ export function cede(state: VnodeState, envelope: Envelope, message: Cede, turn:
     if (preference[0] !== self.node) handTo(deciding.awaited)
     return
   }
-  // Whom this node waits for waits for it: neither decides, and the later ring says who shall.
+  // Whom this node waits for waits for it, or asks by a ring that is over: the later ring says who shall.
+  const own = preference[0] === self.node ? deciding.heard : deciding.asks
+  if ((deciding.awaited === node || deciding.holds) && own > epoch) return
   const { heir } = deciding
   if (heir !== 0 && heir !== node && isUp(state, heir)) return handTo(heir)
+  if (!deciding.holds && heir === 0 && deciding.awaited === 0) {
+    // It was to become the first, and has not heard of that; or never did, because it heard of a later ring at once.
+    if (deciding.heard < message.by) return
+    if (deciding.last !== 0 && deciding.last !== self.node && deciding.last !== node)
+      return handTo(deciding.last)
+  }
   if (heir !== node) deciding.cededAt = turn.now
+  deciding.holds = false
   deciding.awaited = 0
   deciding.request = 0
   deciding.heir = node
