@@ -38,6 +38,8 @@ export interface SyncReport {
   readonly bytes: number
   /** Own objects whose checksum is wrong; looked at only when deep. */
   readonly damaged: number
+  /** Objects of the peer that it could not read: what it alone has of them is not here yet. */
+  readonly unread: number
   /** Leaves that were not the sum of what is in them, put right. */
   readonly corrected: number
   /** Some of the keys that differ. */
@@ -160,6 +162,7 @@ export const nothingDone: SyncReport = {
   pushed: 0,
   bytes: 0,
   damaged: 0,
+  unread: 0,
   corrected: 0,
   keys: [],
 }
@@ -176,6 +179,7 @@ export function addReports(a: SyncReport, b: SyncReport): SyncReport {
     pushed: a.pushed + b.pushed,
     bytes: a.bytes + b.bytes,
     damaged: a.damaged + b.damaged,
+    unread: a.unread + b.unread,
     corrected: a.corrected + b.corrected,
     keys: [...a.keys, ...b.keys].slice(0, keysMax),
   }

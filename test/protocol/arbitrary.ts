@@ -75,6 +75,7 @@ const report = fc.record({
   pushed: u32,
   bytes: whole,
   damaged: u32,
+  unread: u32,
   corrected: u32,
   keys: fc.array(key, { maxLength: 3 }),
 })

@@ -73,6 +73,7 @@ describe('replicas that are equal', () => {
       differing: 0,
       pulled: 0,
       pushed: 0,
+      unread: 0,
       corrected: 0,
     })
   })

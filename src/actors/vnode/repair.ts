@@ -219,6 +219,12 @@ export function synced(state: VnodeState, message: Synced, turn: Turn): void {
   const { repair } = state
   if (repair === undefined || repair.isBare || repair.missing[0] !== message.peer) return
   if (message.failure !== undefined) return walkFailedNow(state, repair, turn)
+  // It may be readable the next time, and the only copy. What stays damaged must not hold this up for ever.
+  if (message.report.unread > 0 && repair.damagedTries < damagedTriesMax) {
+    repair.damagedTries++
+    return walkFailedNow(state, repair, turn)
+  }
+  repair.damagedTries = 0
   repair.request = 0
   peerDone(state, repair, turn)
 }

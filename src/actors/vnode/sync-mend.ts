@@ -58,9 +58,10 @@ export function fetchFailed(state: VnodeState, envelope: Envelope, message: Fetc
   const { run } = state
   const item = itemOf(state, envelope)
   if (run === undefined || item === undefined) return
+  if (message.code !== 'unreadable') return end(state, run, message.code, turn)
   // The peer's copy is damaged: it gets ours.
-  if (message.code === 'unreadable') push(state, item, 0, 0, envelope.request, turn)
-  else end(state, run, message.code, turn)
+  run.counts.unread++
+  push(state, item, 0, 0, envelope.request, turn)
 }
 
 function push(

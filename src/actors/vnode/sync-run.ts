@@ -13,7 +13,17 @@ import type { SyncItem, SyncRun, SyncWanted } from './sync-state.js'
 export const answerMs: Millis = 10_000
 
 export function emptyCounts(): SyncRun['counts'] {
-  return { messages: 0, listed: 0, differing: 0, pulled: 0, pushed: 0, bytes: 0, damaged: 0, corrected: 0 }
+  return {
+    messages: 0,
+    listed: 0,
+    differing: 0,
+    pulled: 0,
+    pushed: 0,
+    bytes: 0,
+    damaged: 0,
+    unread: 0,
+    corrected: 0,
+  }
 }
 
 /** Sends a question of the comparison. */

@@ -60,6 +60,7 @@ export interface SyncRun {
     pushed: number
     bytes: number
     damaged: number
+    unread: number
     corrected: number
   }
   readonly keys: Key[]
