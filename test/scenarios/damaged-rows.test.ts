@@ -10,6 +10,7 @@ import { internalKey } from '../../src/sim/client.js'
 import type { World } from '../../src/sim/world.js'
 import { objectRow } from '../../src/storage/store.js'
 import {
+  answerOf,
   fetchFrom,
   mustPut,
   nodeOf,
@@ -97,11 +98,12 @@ function sealed(write: Write, hash: number): Uint8Array {
   return writer.copy()
 }
 
-/** The first replica of each key has another row of it; its memory is empty. */
-function replaced(world: World, rows: ReadonlyMap<string, Uint8Array>): void {
-  for (const [key, value] of rows) {
+/** One replica of each key, the first unless `places` says which, has another row of it; its memory is empty. */
+function replaced(world: World, rows: ReadonlyMap<string, Uint8Array>, places: readonly number[] = []): void {
+  for (const [at, [key, value]] of [...rows].entries()) {
     const row = objectRow(partitionOfKey(world, key), internalKey(key))
-    nodeOf(world, preference(world, key)[0] as number).disk.commit([{ row, value }], 'disk', () => {})
+    const node = preference(world, key)[places[at] ?? 0] as number
+    nodeOf(world, node).disk.commit([{ row, value }], 'disk', () => {})
   }
   world.pass(10)
   world.crash('process')
@@ -159,5 +161,39 @@ describe('rows that were cut off', () => {
     settle(world)
     for (const key of rows.keys()) expect(valuesAtEach(world, key), key).toEqual(Array(3).fill([`of ${key}`]))
     expect(audit(world, { mends: false, deep: true })).toMatchObject({ differing: 0, damaged: 0 })
+  })
+})
+
+describe('a listing of rows that make no sense', () => {
+  const keys = Array.from({ length: 10 }, (_, index) => `k${index}`)
+
+  /** All pages of the one partition, or the code of the first that is refused. */
+  function listed(world: World, r: number): readonly string[] | string {
+    const found: string[] = []
+    const about = { partition: 0, prefix: internalKey(''), limit: 4, begunAt: world.now() }
+    for (let after: string | undefined = ''; after !== undefined; ) {
+      const answer = answerOf(world, world.client.scan({ ...about, after, conflicts: 'siblings', r }))
+      if (answer.type !== 'scan-answered') return 'code' in answer ? answer.code : answer.type
+      found.push(...answer.rows.map(({ key }) => key.slice(internalKey('').length)))
+      after = answer.next
+    }
+    return found.sort()
+  }
+
+  /** Of each of the damaged keys one replica, by its place, has a row that makes no sense. */
+  function damagedAt(seed: number, damaged: readonly string[], places: readonly number[]): World {
+    const world = startWorld({ seed, nodes: 3, partitions: 1, warms: false })
+    for (const key of keys) mustPut(world, key, 'v', { w: 3, dw: 3 })
+    world.pass(3_000)
+    replaced(world, new Map(damaged.map((key) => [key, Buffer.alloc(20, 1)])), places)
+    return world
+  }
+
+  it.each([1, 2, 3])('has what other replicas have whole, whoever answers first (seed %i)', (seed) => {
+    const world = damagedAt(seed, ['k0', 'k2', 'k3', 'k5', 'k9'], [0, 1, 2, 0, 1])
+    expect(listed(world, 1)).toEqual(keys)
+    expect(listed(world, 2)).toEqual(keys)
+    // As a read of such a key is: not all can tell.
+    expect(listed(world, 3)).toBe('unavailable')
   })
 })

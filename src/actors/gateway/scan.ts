@@ -1,5 +1,8 @@
 // A page of a listing: the same page from R replicas of a partition, merged row by row. Replicas may end
 // their pages at different keys; what lies beyond the earliest end is left for the next page.
+//
+// A damaged row is a copy that cannot be read, never an absent key: the page of that replica ends before it, and
+// where it would begin with it that replica has failed. So each row was read whole by R, or the page is refused.
 
 import { onlyMalformed } from '../../base/bytes.js'
 import type { Key, RequestId } from '../../base/units.js'
@@ -14,7 +17,7 @@ import type { StoredObject } from '../../versions/object.js'
 import { decodeObject } from '../../versions/object-codec.js'
 import { generationOf, nextRequest, type Turn } from '../actor.js'
 import { fail, open } from './open.js'
-import { type GatewayState, isUp, type PendingScan } from './state.js'
+import { type GatewayState, isUp, type PendingScan, type ReadPage, type ReadRow } from './state.js'
 
 export function scan(state: GatewayState, envelope: Envelope<Scan>, turn: Turn): void {
   const { message } = envelope
@@ -51,8 +54,13 @@ export function walked(state: GatewayState, envelope: Envelope, message: Walked,
   if (pending === undefined || pending.type !== 'scan') return
   const index = pending.replicas.indexOf(envelope.from.node)
   if (index < 0) return
-  pending.pages.push(message)
-  noteRead(pending.tally, index, message.complete)
+  const page = state.ring && readablePage(state.ring, message)
+  if (page === undefined) {
+    noteReadFailed(pending.tally, index)
+  } else {
+    pending.pages.push(page)
+    noteRead(pending.tally, index, message.complete)
+  }
   settleScan(state, envelope.request, pending, turn)
 }
 
@@ -75,31 +83,35 @@ export function settleScan(state: GatewayState, request: RequestId, pending: Pen
     const details = { needed: tally.r, reached, of: pending.replicas.length }
     return fail(pending, 'unavailable', details, turn)
   }
-  const { rows, next } = mergePages(state.ring, pending.pages, envelope.message)
+  const { rows, next } = mergePages(pending.pages, envelope.message)
   turn.send(envelope.from as Address<'client'>, { type: 'scan-answered', rows, next }, envelope.request)
 }
 
-interface MergedPage {
-  readonly rows: readonly { readonly key: Key; readonly object: StoredObject }[]
-  readonly next: string | undefined
+/** What can be read of a page, up to its first damaged row; undefined when that is nothing. */
+function readablePage(ring: Ring, { rows, next }: Walked): ReadPage | undefined {
+  const read: ReadRow[] = []
+  for (const { key, object } of rows) {
+    try {
+      read.push({ key, object: decodeObject(object, hashOf(ring, key)) })
+    } catch (error) {
+      onlyMalformed(error)
+      const last = read.at(-1)
+      return last && { rows: read, next: last.key }
+    }
+  }
+  return { rows: read, next }
 }
 
-function mergePages(ring: Ring, pages: readonly Walked[], message: Scan): MergedPage {
+function mergePages(pages: readonly ReadPage[], message: Scan): ReadPage {
   let bound: string | undefined
-  for (const page of pages) {
-    if (page.next !== undefined && (bound === undefined || page.next < bound)) bound = page.next
+  for (const { next } of pages) {
+    if (next !== undefined && (bound === undefined || next < bound)) bound = next
   }
   const merged = new Map<Key, StoredObject>()
   for (const page of pages) {
-    for (const row of page.rows) {
-      if (bound !== undefined && row.key > bound) break
-      try {
-        const object = decodeObject(row.object, hashOf(ring, row.key))
-        merged.set(row.key, merge(merged.get(row.key), object, message.conflicts))
-      } catch (error) {
-        // A damaged row of one replica is left out: the others have theirs.
-        onlyMalformed(error)
-      }
+    for (const { key, object } of page.rows) {
+      if (bound !== undefined && key > bound) break
+      merged.set(key, merge(merged.get(key), object, message.conflicts))
     }
   }
   const rows = [...merged].map(([key, object]) => ({ key, object }))

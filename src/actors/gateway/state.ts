@@ -2,13 +2,13 @@
 // every client's thread (client-driven coordination) and one on every node (server-driven). Dynamo 4.5, 6.4.
 
 import type { NumberMap } from '../../base/number-map.js'
-import type { Incarnation, Millis, NodeId, RequestId } from '../../base/units.js'
+import type { Incarnation, Key, Millis, NodeId, RequestId } from '../../base/units.js'
 import type { Address } from '../../protocol/address.js'
 import type { Envelope } from '../../protocol/envelope.js'
 import type { NodeView } from '../../protocol/life.js'
 import type { Get } from '../../protocol/read.js'
 import type { Audit, SyncReport } from '../../protocol/sync.js'
-import type { Scan, Walked } from '../../protocol/walk.js'
+import type { Scan } from '../../protocol/walk.js'
 import type { Put } from '../../protocol/write.js'
 import type { ReadTally, WriteTally } from '../../quorum/tally.js'
 import type { Ring } from '../../ring/ring.js'
@@ -106,11 +106,23 @@ export interface PendingHint {
   readonly tried: readonly NodeId[]
 }
 
+export interface ReadRow {
+  readonly key: Key
+  readonly object: StoredObject
+}
+
+/** A replica's page of a listing, up to where it could be read. */
+export interface ReadPage {
+  readonly rows: readonly ReadRow[]
+  /** Where the next page begins; undefined at the end of the partition. */
+  readonly next: string | undefined
+}
+
 export interface PendingScan extends Asked {
   readonly type: 'scan'
   readonly envelope: Envelope<Scan>
   readonly tally: ReadTally
-  readonly pages: Walked[]
+  readonly pages: ReadPage[]
 }
 
 /** `replicas` is the one that compares itself with the others, one after the other. */
