@@ -3,6 +3,7 @@
 
 import type { Key, NodeId, RequestId } from '../base/units.js'
 import { sign } from '../merkle/signature.js'
+import type { Address } from '../protocol/address.js'
 import type { Envelope } from '../protocol/envelope.js'
 import { type FetchKept, hintKey, type Kept } from '../protocol/hint.js'
 import type { Reap } from '../protocol/reap.js'
@@ -50,20 +51,20 @@ export class Eyes {
         if (from.kind === 'reaper') this.reaped(message, from.node)
         return
       case 'keep':
-        return note(this.keeping, wayOf(to.node, from.node, request), message)
+        return note(this.keeping, wayOf(to, from, request), message)
       case 'replicate':
         if (from.kind === 'courier')
-          note(this.delivering, wayOf(to.node, from.node, request), { ...message, owner: to.node })
+          note(this.delivering, wayOf(to, from, request), { ...message, owner: to.node })
         return
       case 'replicated':
-        if (from.kind === 'courier') this.isKept(from.node, to.node, request)
-        else if (to.kind === 'courier') this.isDelivered(from.node, to.node, request)
+        if (from.kind === 'courier') this.isKept(from, to, request)
+        else if (to.kind === 'courier') this.isDelivered(from, to, request)
         return
       case 'fetch-kept':
         // One read may ask the same stand-in about several owners.
-        return this.asked(message, to.node, `${wayOf(to.node, from.node, request)} ${message.owner}`)
+        return this.asked(message, to.node, `${wayOf(to, from, request)} ${message.owner}`)
       case 'kept':
-        this.told(message, from.node, `${wayOf(from.node, to.node, request)} ${message.owner}`)
+        this.told(message, from.node, `${wayOf(from, to, request)} ${message.owner}`)
         return
       default:
     }
@@ -90,18 +91,18 @@ export class Eyes {
 
   // -- hints --------------------------------------------------------------------------------------------
 
-  private isKept(standIn: NodeId, asker: NodeId, request: RequestId): void {
+  private isKept(standIn: Address, asker: Address, request: RequestId): void {
     const asked = taken(this.keeping, wayOf(standIn, asker, request))
     if (asked === undefined || !this.nothingLost()) return
-    const place = `${standIn} ${asked.owner} ${asked.key}`
+    const place = `${standIn.node} ${asked.owner} ${asked.key}`
     const before = this.kept.get(place)
     if (before === undefined) this.kept.set(place, [asked])
     else before.push(asked)
   }
 
-  private isDelivered(owner: NodeId, standIn: NodeId, request: RequestId): void {
+  private isDelivered(owner: Address, standIn: Address, request: RequestId): void {
     const asked = taken(this.delivering, wayOf(owner, standIn, request))
-    if (asked !== undefined) this.world.schedule(turnMs, () => this.owes(standIn, owner, asked))
+    if (asked !== undefined) this.world.schedule(turnMs, () => this.owes(standIn.node, owner.node, asked))
   }
 
   /** A hint goes when its owner has it, and everything that was added to it meanwhile. */
@@ -166,8 +167,13 @@ export class Eyes {
 const nobody = 0
 const nothing = new Uint8Array(0)
 
-function wayOf(asked: NodeId, asker: NodeId, request: RequestId): string {
-  return `${asked} ${asker} ${request}`
+/** Each vnode numbers its own questions: two of one node may ask the same courier under one number at once. */
+function wayOf(asked: Address, asker: Address, request: RequestId): string {
+  return `${whoIs(asked)} ${whoIs(asker)} ${request}`
+}
+
+function whoIs({ kind, node, partition }: Address): string {
+  return `${kind} ${node} ${partition}`
 }
 
 /** The oldest are let go: what is asked is answered soon, or never. */

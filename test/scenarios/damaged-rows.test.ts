@@ -12,6 +12,7 @@ import { objectRow } from '../../src/storage/store.js'
 import {
   answerOf,
   fetchFrom,
+  get,
   mustPut,
   nodeOf,
   partitionOfKey,
@@ -127,6 +128,24 @@ describe('rows that make no sense', () => {
     }
     settle(world)
     for (const key of rows.keys()) expect(valuesAtEach(world, key), key).toEqual(Array(3).fill([`of ${key}`]))
+  })
+
+  it('are mended by reads that ask for all copies, and fail for want of one (both orders of the answers)', () => {
+    for (let seed = 5; seed <= 12; seed++) {
+      const world = startWorld({ seed, nodes: 3, warms: false })
+      const key = 'key'
+      mustPut(world, key, 'whole', { w: 3, dw: 3 })
+      world.pass(3_000)
+      const hash = hashOf(world.ring, internalKey(key))
+      replaced(world, new Map([[key, sealed(header(9, 0), hash)]]))
+      expect(get(world, key, { r: 3 }), `seed ${seed}`).toMatchObject({
+        type: 'get-failed',
+        code: 'unavailable',
+      })
+      // Its answer is not waited for, the rest of the replicas is.
+      world.pass(500)
+      expect(values(world, key, { r: 3 }), `seed ${seed}`).toEqual(['whole'])
+    }
   })
 
   it('are written over by whoever writes the key', () => {

@@ -14,14 +14,15 @@ export function settleGet(state: GatewayState, request: RequestId, pending: Pend
   if (pending.answered) return settleRepair(state, request, pending, turn)
   const verdict = readVerdict(pending.tally)
   if (verdict === 'waiting') return
-  if (verdict === 'enough') {
-    answer(state, pending, turn)
-    pending.answered = true
-    pending.repairDue = turn.now + repairWaitMs
-    settleRepair(state, request, pending, turn)
-    return
-  }
-  state.pending.delete(request)
+  if (verdict === 'enough') answer(state, pending, turn)
+  else answerLost(state, pending, turn)
+  // One that has failed mends as well: of a damaged copy, who asks for all of them would fail for ever.
+  pending.answered = true
+  pending.repairDue = turn.now + repairWaitMs
+  settleRepair(state, request, pending, turn)
+}
+
+function answerLost(state: GatewayState, pending: PendingGet, turn: Turn): void {
   // A write that looks first makes do with what it found: it is refused only when it cannot be led.
   const { message } = pending.envelope
   const isHeard = pending.tally.home !== 0 || pending.tally.kept !== 0

@@ -1,5 +1,5 @@
-// Read repair, Dynamo 5: a read that has been answered waits a little for the rest of the replicas, and sends
-// what all of them together know to those that lack some of it. Through the one door, `replicate`, so a stale
+// Read repair, Dynamo 5: a read that has been answered, or has failed, waits a little for the rest of the replicas, and
+// sends what all of them together know to those that lack some of it. Through the one door, `replicate`, so a stale
 // or repeated repair changes nothing.
 //
 // Best effort: bounded in time and number, and nobody waits for it. What is never read is not mended here.
