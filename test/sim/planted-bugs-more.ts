@@ -98,8 +98,8 @@ export const moreBugs: readonly PlantedBug[] = [
     file: 'actors/vnode/replica.js',
     from: 'const code = isSettled(state, message)',
     to: 'const code = true',
-    found: differ,
-    focus: { kinds: ['ring'], copies: 1 },
+    found: ['siblings of which one replaces the other', ...differ],
+    focus: { kinds: ['ring', 'tail', 'clog'], style: 'hot', copies: 1 },
   },
   // -- handoff and the ring -------------------------------------------------------------------------------
   {
@@ -139,7 +139,7 @@ export const moreBugs: readonly PlantedBug[] = [
     from: "return from.kind === 'vnode' && from.node === heir;",
     to: 'return from.node === heir;',
     found: lost,
-    focus: { kinds: ['ring', 'away', 'kill', 'isolate'], copies: 1 },
+    focus: { kinds: ['ring', 'away', 'kill', 'isolate'], style: 'register', copies: 1 },
   },
   {
     name: 'suspects are not told of a new ring',
@@ -168,7 +168,7 @@ export const moreBugs: readonly PlantedBug[] = [
     file: 'actors/vnode/receive.js',
     from: '|| state.clearing !== 0;',
     to: '|| false;',
-    found: lost,
+    found: ['two have won', ...lost],
     focus: { kinds: ['ring'], style: 'conditional', copies: 1 },
   },
   // -- recovery and repair --------------------------------------------------------------------------------
