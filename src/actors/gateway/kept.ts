@@ -11,7 +11,7 @@ import { merge } from '../../versions/merge.js'
 import { decodeObject } from '../../versions/object-codec.js'
 import type { Turn } from '../actor.js'
 import { settleGet } from './get-settle.js'
-import type { GatewayState, PendingGet } from './state.js'
+import type { GatewayState, PendingGet, StandIn } from './state.js'
 
 export function kept(state: GatewayState, envelope: Envelope, message: Kept, turn: Turn): void {
   const pending = state.pending.get(envelope.request)
@@ -40,7 +40,7 @@ export function kept(state: GatewayState, envelope: Envelope, message: Kept, tur
 function placesAnswered(pending: PendingGet): void {
   const { tally, standIns, replicas } = pending
   const used = new Set<NodeId>()
-  const rest: number[] = []
+  const rest: [number, readonly StandIn[]][] = []
   for (let place = 0; place < replicas.length; place++) {
     const bit = 1 << place
     const mine = standIns.filter((each) => each.place === place)
@@ -51,15 +51,14 @@ function placesAnswered(pending: PendingGet): void {
     tally.failed &= ~bit
     // A node counts once, whatever it keeps for others.
     const keeper = mine.find(({ node, keeps }) => keeps && !used.has(node))
-    if (keeper === undefined) rest.push(place)
+    if (keeper === undefined) rest.push([place, mine])
     else {
       used.add(keeper.node)
       tally.incomplete |= bit
       tally.stood |= bit
     }
   }
-  for (const place of rest) {
-    const mine = standIns.filter((each) => each.place === place)
+  for (const [place, mine] of rest) {
     // One that cannot say what it keeps may keep the only copy of something. Who asks all replicas must be told;
     // who asks fewer shall have what the others know, whatever has become of a hint.
     const isOpen = tally.r === tally.n && mine.some(({ failed }) => failed)

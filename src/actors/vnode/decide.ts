@@ -97,7 +97,7 @@ export function firstChanged(state: VnodeState, before: NodeId | undefined, turn
       deciding.since = turn.now
     }
     if (deciding.awaited !== 0) {
-      deciding.asks = ring?.epoch ?? 0
+      deciding.asks = deciding.heard
       deciding.pause = askAgainMs
       ask(state, turn)
     }

@@ -12,20 +12,6 @@ import type { SyncItem, SyncRun, SyncWanted } from './sync-state.js'
 /** A question that has no answer by then has none. */
 export const answerMs: Millis = 10_000
 
-export function emptyCounts(): SyncRun['counts'] {
-  return {
-    messages: 0,
-    listed: 0,
-    differing: 0,
-    pulled: 0,
-    pushed: 0,
-    bytes: 0,
-    damaged: 0,
-    unread: 0,
-    corrected: 0,
-  }
-}
-
 /** Sends a question of the comparison. */
 export function ask(state: VnodeState, run: SyncRun, message: VnodeMessage, turn: Turn): void {
   run.request = nextRequest(state)

@@ -2,7 +2,7 @@
 
 import type { Key, Millis, NodeId, RequestId } from '../../base/units.js'
 import type { Address } from '../../protocol/address.js'
-import type { Listing, Sync } from '../../protocol/sync.js'
+import type { Listing, Sync, SyncReport } from '../../protocol/sync.js'
 
 /** A comparison, and whoever wants it: the mender, a gateway, or this vnode itself, to become complete. */
 export interface SyncWanted {
@@ -52,17 +52,7 @@ export interface SyncRun {
   readonly queue: SyncItem[]
   readonly items: Map<RequestId, SyncItem>
   /** Counted for the report. */
-  readonly counts: {
-    messages: number
-    listed: number
-    differing: number
-    pulled: number
-    pushed: number
-    bytes: number
-    damaged: number
-    unread: number
-    corrected: number
-  }
+  readonly counts: { -readonly [count in Exclude<keyof SyncReport, 'keys'>]: number }
   readonly keys: Key[]
   readonly peer: NodeId
 }

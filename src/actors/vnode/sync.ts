@@ -12,7 +12,7 @@ import { nothingDone, type Sync, type SyncFailed, type TreeTold } from '../../pr
 import { generationOf, type Turn } from '../actor.js'
 import { isUp, type VnodeState } from './state.js'
 import { askPage } from './sync-list.js'
-import { answer, answerMs, armAlarm, ask, emptyCounts, end } from './sync-run.js'
+import { answer, answerMs, armAlarm, ask, end } from './sync-run.js'
 import type { SyncRun, SyncWanted } from './sync-state.js'
 import { hashesOf } from './sync-tell.js'
 
@@ -51,7 +51,7 @@ function begin(state: VnodeState, wanted: SyncWanted, turn: Turn): void {
     sums: new Map(),
     queue: [],
     items: new Map(),
-    counts: emptyCounts(),
+    counts: { ...nothingDone },
     keys: [],
     peer,
   }
