@@ -29,20 +29,11 @@ import type {
   WriteOptions,
   WriteResult,
 } from './api.js'
+import { type Change, deletion, touch, valueChange } from './change.js'
 import { decodeBytes, decodeValue, encodeValue } from './codec.js'
 import type { ClusterCore } from './core.js'
 import { bucketPrefix, describe, internalKey, keyText, userKey } from './keys.js'
-import {
-  checkDw,
-  checkFlag,
-  checkNames,
-  checkOneOf,
-  checkPr,
-  checkPw,
-  checkR,
-  checkW,
-  timeoutOf,
-} from './options.js'
+import { checkDw, checkNames, checkPr, checkPw, checkR, checkW, none, timeoutOf } from './options.js'
 import type { Answer } from './requests.js'
 import { Glance, Reading, Written } from './results.js'
 import { clearBucket, countKeys, scanPage, walkPages } from './scan.js'
@@ -50,14 +41,8 @@ import { readToken, writeToken } from './token.js'
 
 /** Requests of one getMany or putMany that are open at once. More only wait in queues: they fill mailboxes and caches. */
 const windowMax = limits.turnMessagesMax
-/** The end of the year 9999. */
-const expiresMax: Millis = 253_402_300_799_999
-
 const requestNames = ['timeout', 'signal']
 const readNames = [...requestNames, 'r', 'pr']
-const writeNames = [...requestNames, 'context', 'w', 'dw', 'pw']
-const deleteNames = [...writeNames, 'returnPrevious']
-const putNames = [...deleteNames, 'ttl', 'expiresAt', 'keepExpiry', 'condition']
 
 /** A write that was checked and can be sent. */
 interface Prepared {
@@ -65,13 +50,14 @@ interface Prepared {
   readonly timeoutMs: Millis
 }
 
-interface Change {
-  readonly change: Put['change']
-  readonly value: unknown
-  readonly expires: Millis
-  readonly keepExpiry: boolean
-  readonly condition: Put['condition']
-  readonly returnPrevious: boolean
+/** A read that was checked. The key is made of prefix and text when a message must carry it, and not before. */
+interface Question {
+  readonly text: string
+  readonly hash: number
+  readonly conflicts: Get['conflicts']
+  readonly n: number
+  readonly r: number
+  readonly pr: number
 }
 
 export class ClusterBucket<T> implements Bucket<T> {
@@ -102,24 +88,23 @@ export class ClusterBucket<T> implements Bucket<T> {
 
   get(key: KeyInput, options: ReadOptions = none): Promise<GetResult<T>> {
     try {
-      const text = keyText(key)
-      const message = this.question(text, options)
-      const found = this.look(message, text, options.signal)
-      return found === undefined ? this.ask(message, options) : this.core.pace.resolve(found)
+      const question = this.question(key, options)
+      const found = this.look(question, options.signal)
+      return found === undefined ? this.ask(question, options) : this.core.pace.resolve(found)
     } catch (error) {
       return Promise.reject(error)
     }
   }
 
   getSync(key: KeyInput, options: ReadOptions = none): GetResult<T> | undefined {
-    const text = keyText(key)
-    const message = this.question(text, options)
+    const question = this.question(key, options)
     this.core.requests.check(options.signal)
-    return this.look(message, text, options.signal)
+    return this.look(question, options.signal)
   }
 
   /** Checks all that was asked. */
-  private question(text: string, options: ReadOptions): Get {
+  private question(key: KeyInput, options: ReadOptions): Question {
+    const text = keyText(key)
     const { n, r: usual, conflicts } = this.properties
     let r = usual
     let pr = 0
@@ -129,16 +114,14 @@ export class ClusterBucket<T> implements Bucket<T> {
       if (options.r !== undefined) r = checkR(options.r, n)
       if (options.pr !== undefined) pr = checkPr(options.pr, r)
     }
-    // Both texts as they are: the key is made of them when a message must carry it, and not before.
-    const hash = this.core.hash(text, this.prefix)
-    return { type: 'get', key: (this.prefix + text) as Key, hash, conflicts, n, r, pr }
+    return { text, hash: this.core.hash(text, this.prefix), conflicts, n, r, pr }
   }
 
   /** What R replicas have in memory, without a message (runtime/shared-reads). */
-  private look(message: Get, text: string, signal: AbortSignal | undefined): GetResult<T> | undefined {
+  private look(question: Question, signal: AbortSignal | undefined): GetResult<T> | undefined {
     const { shared, requests } = this.core
     if (shared === undefined || requests.refuses(signal)) return undefined
-    const { hash, n, r, conflicts } = message
+    const { text, hash, n, r, conflicts } = question
     const found = shared.read(text, hash, n, r, this.prefix)
     if (found === undefined) return undefined
     const { copy, first } = shared
@@ -160,7 +143,8 @@ export class ClusterBucket<T> implements Bucket<T> {
     }
   }
 
-  private ask(message: Get, options: ReadOptions): Promise<GetResult<T>> {
+  private ask({ text, hash, conflicts, n, r, pr }: Question, options: ReadOptions): Promise<GetResult<T>> {
+    const message: Get = { type: 'get', key: (this.prefix + text) as Key, hash, conflicts, n, r, pr }
     return this.core.requests.sendFor(message, timeoutOf(options), options.signal, this.reading)
   }
 
@@ -250,11 +234,10 @@ export class ClusterBucket<T> implements Bucket<T> {
       const asked: Promise<unknown>[] = []
       const end = Math.min(keys.length, start + windowMax)
       for (let at = start; at < end; at++) {
-        const text = keyText(keys[at] as KeyInput)
-        const message = this.question(text, options)
-        const found = this.look(message, text, options.signal)
+        const question = this.question(keys[at] as KeyInput, options)
+        const found = this.look(question, options.signal)
         if (found !== undefined) results[at] = found
-        else asked.push(this.ask(message, options).then((result) => (results[at] = result)))
+        else asked.push(this.ask(question, options).then((result) => (results[at] = result)))
       }
       if (asked.length > 0) await Promise.all(asked)
       else if (end < keys.length) await this.core.pace.yield()
@@ -324,64 +307,6 @@ export class ClusterBucket<T> implements Bucket<T> {
 }
 
 const nothing = Buffer.alloc(0)
-const plainChange: Change = {
-  change: 'value',
-  value: undefined,
-  expires: 0,
-  keepExpiry: false,
-  condition: 'none',
-  returnPrevious: false,
-}
-const none: Readonly<Record<never, never>> = {}
-
-function valueChange(value: unknown, options: PutOptions): Change {
-  if (options === none) return { ...plainChange, value }
-  checkNames(options, putNames, 'write')
-  const { condition } = options
-  return {
-    change: 'value',
-    value,
-    expires: expiryOf(options),
-    keepExpiry: checkFlag('keepExpiry', options.keepExpiry),
-    condition: condition === undefined ? 'none' : checkOneOf('condition', condition, ['absent', 'present']),
-    returnPrevious: checkFlag('returnPrevious', options.returnPrevious),
-  }
-}
-
-function deletion(options: WriteOptions & { readonly returnPrevious?: boolean }): Change {
-  checkNames(options, deleteNames, 'write')
-  const returnPrevious = checkFlag('returnPrevious', options.returnPrevious)
-  return { ...plainChange, change: 'delete', returnPrevious }
-}
-
-function touch(expiresAt: Millis, options: WriteOptions & { readonly returnPrevious?: boolean }): Change {
-  checkNames(options, deleteNames, 'write')
-  const expires = expiresAt === 0 ? 0 : checkInstant(expiresAt)
-  const returnPrevious = checkFlag('returnPrevious', options.returnPrevious)
-  return { ...plainChange, change: 'touch', expires, condition: 'present', returnPrevious }
-}
-
-function expiryOf(options: PutOptions): Millis {
-  const { ttl, expiresAt, keepExpiry } = options
-  const given = (ttl === undefined ? 0 : 1) + (expiresAt === undefined ? 0 : 1) + (keepExpiry ? 1 : 0)
-  if (given > 1) throw new RingspunError('option-invalid', 'give one of ttl, expiresAt and keepExpiry')
-  if (ttl !== undefined) {
-    if (!Number.isFinite(ttl) || ttl <= 0) {
-      throw new RingspunError(
-        'expiry-invalid',
-        `ttl is a positive number of milliseconds, got ${String(ttl)}`,
-      )
-    }
-    return checkInstant(Date.now() + Math.ceil(ttl))
-  }
-  return expiresAt === undefined ? 0 : checkInstant(expiresAt)
-}
-
-function checkInstant(at: unknown): Millis {
-  if (typeof at === 'number' && Number.isFinite(at) && at > 0 && at <= expiresMax) return Math.ceil(at)
-  throw new RingspunError('expiry-invalid', `an expiry is an instant up to the year 9999, got ${String(at)}`)
-}
-
 function checkBatch(items: readonly unknown[]): void {
   if (!Array.isArray(items)) throw new RingspunError('option-invalid', 'pass an array')
   if (items.length > limits.batchKeysMax) {

@@ -18,6 +18,9 @@ import { describe } from './keys.js'
 
 const durabilities: readonly Durability[] = ['memory', 'os', 'disk']
 
+/** The options of a call without any: known by what it is, so that nothing needs to be checked. */
+export const none: Readonly<Record<never, never>> = {}
+
 export function checkNames(options: object, known: readonly string[], where: string): void {
   if (typeof options !== 'object' || options === null) {
     throw new RingspunError('option-invalid', `${where}: options are an object, got ${describe(options)}`)

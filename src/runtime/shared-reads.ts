@@ -92,7 +92,8 @@ export class SharedReads {
     const list = preferenceList(ring, partition)
     const places = Math.min(n, list.length)
     let place = Math.floor(this.reads++ / readsPerPlace) % places
-    this.touch(list, place, places, r, hash)
+    // One alone is loaded as it is read.
+    if (r > 1) this.touch(list, place, places, r, hash)
     let answer: Looked
     let vouched = 0
     for (let tries = places; tries > 0 && vouched + tries >= r; tries--) {
