@@ -31,7 +31,7 @@ import {
 import type { NodesChanged, RingChanged } from '../protocol/life.js'
 import { becomesFirst } from '../ring/preference.js'
 import { hashOf, partitionOf } from '../ring/ring.js'
-import { Ahead } from './ahead.js'
+import { Ahead, lookMax } from './ahead.js'
 import { Aside } from './aside.js'
 import { Cast, type KeptHints } from './cast.js'
 import { Journal } from './journal.js'
@@ -122,11 +122,6 @@ export class Host {
     return this.cast.gateway
   }
 
-  /** Stale copies that reads led by this thread have mended. */
-  get readRepairs(): number {
-    return this.cast.gateway.readRepairs
-  }
-
   /** The nodes as the actors of this thread see them. */
   seen(): NodesChanged['nodes'] {
     return this.nodes === undefined ? [] : this.seenFromHere(this.nodes).nodes
@@ -190,11 +185,8 @@ export class Host {
     const { turn } = this
     turn.begin()
     this.counters.turns++
-    for (;;) {
-      const due = this.timers.next(turn.now)
-      if (due === undefined) break
+    for (let due = this.timers.next(turn.now); due !== undefined; due = this.timers.next(turn.now))
       this.inbox.push(due)
-    }
     this.aside?.takeReady((envelope, fetched) => {
       turn.fetched = fetched
       this.decide(envelope)
@@ -203,14 +195,16 @@ export class Host {
     const gathered = this.inbox
     this.inbox = gathered.splice(limits.turnMessagesMax)
     for (let at = 0, looked = 0; at < gathered.length; at++) {
-      if (at === looked) looked = this.ahead?.look(gathered, at) ?? gathered.length
+      if (at === looked) {
+        // Others may begin with what is decided so far, while this thread goes on.
+        if (at > 0) this.tell()
+        looked = this.ahead?.look(gathered, at) ?? at + lookMax
+      }
       this.dispatch(gathered[at] as Envelope)
     }
     this.aside?.fetch()
     this.suspect()
-    // Before anything that was decided can be heard of.
-    this.tellKept()
-    this.releaseAll()
+    this.tell()
     this.journal?.pump()
     if (this.ring !== undefined) this.warming?.pump(turn.now, this.queued)
   }
@@ -370,10 +364,14 @@ export class Host {
     return this.vnodes.some((state) => state !== undefined && isCatchingUp(state, catchUp.copies))
   }
 
-  private releaseAll(): void {
+  /** Lets everybody hear of what was decided. */
+  private tell(): void {
     const { outbox } = this.turn
+    // Before anything else: who hears that a write was stored, and reads without asking, must know for whom it is kept.
+    this.tellKept()
     for (const envelope of outbox) this.release(envelope)
     outbox.length = 0
+    this.ports.publish?.()
   }
 
   /** Lets an envelope leave; what cannot be delivered is answered for the addressee. */

@@ -13,7 +13,7 @@
 import { crc32 } from '../../base/crc.js'
 import { errorTable } from '../../base/errors.js'
 import type { NodeId, RequestId } from '../../base/units.js'
-import { type Address, threadsMax, vnodeAddress } from '../../protocol/address.js'
+import { type Address, vnodeAddress } from '../../protocol/address.js'
 import type { Envelope } from '../../protocol/envelope.js'
 import {
   isDecided,
@@ -34,6 +34,7 @@ import { hintFailed, keepFor } from './hints.js'
 import { open } from './open.js'
 import { putLed } from './put-led.js'
 import { type GatewayState, isBrisk, type PendingDirect } from './state.js'
+import { chooseWriters, writerHeard } from './writers.js'
 
 const nothing = Buffer.alloc(0)
 
@@ -76,7 +77,7 @@ export function putDirect(state: GatewayState, ring: Ring, envelope: Envelope<Pu
     existed: false,
     answered: false,
     unsure: 0,
-    writers: level === 'memory' ? 0 : writersOf(state, ring, list, n, dw),
+    writers: level === 'memory' ? 0 : chooseWriters(state.writers, ring, list, n, dw, turn.now),
   }
   const request = nextRequest(state)
   open(state, request, pending, turn)
@@ -94,37 +95,6 @@ export function putDirect(state: GatewayState, ring: Ring, envelope: Envelope<Pu
     )
   }
   return true
-}
-
-/** Puts in a row that the same nodes write through, at least. */
-const inRowMin = 8
-
-/**
- * Who writes through, as places: for some puts in a row the same nodes, as far as they are replicas, so that an fsync
- * serves many; for the next ones the next nodes, so that as many fsyncs are under way as there are nodes.
- */
-function writersOf(state: GatewayState, ring: Ring, list: readonly NodeId[], n: number, dw: number): number {
-  if (dw === 0 || dw === n) return (1 << dw) - 1
-  if (--state.writerLeft < 0) {
-    state.writerLeft = Math.max(inRowMin, Math.ceil(state.pending.size / ring.nodes.length))
-    state.writerAt = (state.writerAt + 1) % ring.nodes.length
-  }
-  const wanted = ring.nodes[state.writerAt] as NodeId
-  let writers = 0
-  for (let found = 0; found < dw; found++) {
-    let best = -1
-    for (let place = 0; place < n; place++) {
-      if (((writers >>> place) & 1) === 1) continue
-      if (best < 0 || distance(list[place] as NodeId, wanted) < distance(list[best] as NodeId, wanted))
-        best = place
-    }
-    writers |= 1 << best
-  }
-  return writers
-}
-
-function distance(node: NodeId, from: NodeId): number {
-  return (node - from + threadsMax) % threadsMax
 }
 
 /** Nothing that is stored is looked at: a last-write-wins version has a clock of its own event alone. */
@@ -155,7 +125,10 @@ export function replicated(state: GatewayState, envelope: Envelope, message: Rep
   if (message.overtaken === true && !pending.answered)
     return giveToCoordinator(state, envelope.request, pending, envelope.from.node, turn)
   const { level } = pending.envelope.message
-  noteStored(pending.tally, place, level === 'memory' || message.level === level)
+  const isDurable = level === 'memory' || message.level === level
+  if (isDurable && state.ring !== undefined)
+    writerHeard(state.writers, state.ring, envelope.from.node, turn.now)
+  noteStored(pending.tally, place, isDurable)
   settle(state, envelope.request, pending, turn)
 }
 

@@ -20,6 +20,7 @@ import { scan, walked, walkFailed } from './scan.js'
 import type { GatewayState } from './state.js'
 import { requestSweepDue } from './sweep.js'
 import { nodesChanged, ringChanged } from './view.js'
+import { startWriters } from './writers.js'
 
 /** Half of all numbers away from the vnodes of its node, which are called by the incarnation itself. */
 function actorOf(incarnation: Incarnation): Incarnation {
@@ -36,8 +37,7 @@ export const gatewayActor: Actor<GatewayState, GatewayMessage> = {
       actor: actorOf(turn.incarnation),
       counter: 0,
       lastStamp: 0,
-      writerAt: 0,
-      writerLeft: 0,
+      writers: startWriters(),
       pending: new NumberMap(),
       readRepairs: 0,
       readRepairsFailed: 0,

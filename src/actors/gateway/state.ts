@@ -13,6 +13,7 @@ import type { Put } from '../../protocol/write.js'
 import type { ReadTally, WriteTally } from '../../quorum/tally.js'
 import type { Ring } from '../../ring/ring.js'
 import type { Stamp, StoredObject } from '../../versions/object.js'
+import type { Writers } from './writers.js'
 
 /** Replicas that were asked, with the life in which they were asked. */
 export interface Asked {
@@ -146,9 +147,8 @@ export interface GatewayState {
   readonly actor: Incarnation
   counter: number
   lastStamp: Stamp
-  /** Which node of the ring writes through what is put now, and how many puts still. */
-  writerAt: number
-  writerLeft: number
+  /** Who writes through what is put directly. */
+  readonly writers: Writers
   readonly pending: NumberMap<Pending>
   /** Stale copies that reads have found and that are mended, so far; and those that could not be. */
   readRepairs: number
