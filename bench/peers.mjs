@@ -88,12 +88,12 @@ async function compare({ cluster, peers }, bytes, depths, seconds) {
   await flushed(cluster)
   // Every copy is in memory, every vnode has been spoken to.
   for (let i = 0; i < 3; i++) await bucket.getMany(names)
-  const results = await alternate(immediateReads(ours, peers, bytes, seconds / 6), rounds)
+  const results = await alternate(immediateReads(ours, peers, bytes, seconds / 6), rounds, 1)
   for (const depth of depths) {
-    results.push(...(await alternate(reads(ours, peers, bytes, depth, seconds / 6), rounds)))
+    results.push(...(await alternate(reads(ours, peers, bytes, depth, seconds / 6), rounds, 1)))
   }
   for (const depth of depths) {
-    results.push(...(await alternate(writes(ours, peers, value, depth, seconds / 2), rounds)))
+    results.push(...(await alternate(writes(ours, peers, value, depth, seconds / 2), rounds, 1)))
   }
   return results
 }

@@ -51,10 +51,12 @@ export function rateSync(op, seconds) {
 
 /**
  * Runs all contestants in turn, several times, so that what else the machine does hits all. Each has `run`, which
- * answers its rate, or an object with `perSecond`. Answers the median of the rounds, the slowest and fastest, and all of them in order.
+ * answers its rate, or an object with `perSecond`. Answers the median of the rounds, the slowest and fastest, and all of
+ * them in order. `warmUp` rounds before them count for nobody: compilers, first pages, connections.
  */
-export async function alternate(contestants, rounds) {
+export async function alternate(contestants, rounds, warmUp = 0) {
   const all = contestants.map(() => [])
+  for (let round = 0; round < warmUp; round++) for (const { run } of contestants) await run()
   for (let round = 0; round < rounds; round++) {
     for (const [at, { run }] of contestants.entries()) {
       const found = await run()
