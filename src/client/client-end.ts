@@ -89,7 +89,6 @@ export class ClientEnd {
       wall,
       random: seededRandom(randomBytes(4).readUInt32LE(0)),
       post: (envelope) => this.transport.post(envelope),
-      publish: () => this.transport.publish(),
       outside: (envelope) =>
         envelope.to.kind === 'client' ? requests.answer(envelope) : outside?.(envelope),
       wake: () => this.loop.wake(),

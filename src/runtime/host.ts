@@ -31,7 +31,7 @@ import {
 import type { NodesChanged, RingChanged } from '../protocol/life.js'
 import { becomesFirst } from '../ring/preference.js'
 import { hashOf, partitionOf } from '../ring/ring.js'
-import { Ahead, lookMax } from './ahead.js'
+import { Ahead } from './ahead.js'
 import { Aside } from './aside.js'
 import { Cast, type KeptHints } from './cast.js'
 import { Journal } from './journal.js'
@@ -195,11 +195,7 @@ export class Host {
     const gathered = this.inbox
     this.inbox = gathered.splice(limits.turnMessagesMax)
     for (let at = 0, looked = 0; at < gathered.length; at++) {
-      if (at === looked) {
-        // Others may begin with what is decided so far, while this thread goes on.
-        if (at > 0) this.tell()
-        looked = this.ahead?.look(gathered, at) ?? at + lookMax
-      }
+      if (at === looked) looked = this.ahead?.look(gathered, at) ?? gathered.length
       this.dispatch(gathered[at] as Envelope)
     }
     this.aside?.fetch()
@@ -371,7 +367,6 @@ export class Host {
     this.tellKept()
     for (const envelope of outbox) this.release(envelope)
     outbox.length = 0
-    this.ports.publish?.()
   }
 
   /** Lets an envelope leave; what cannot be delivered is answered for the addressee. */

@@ -97,8 +97,6 @@ export interface HostPorts {
   readonly random: Random
   /** Sends to another thread. */
   readonly post: (envelope: Envelope) => Posted
-  /** Others see what was posted so far; left out where they see it at once. */
-  readonly publish?: () => void
   /** Envelopes to a client or the machine on this thread. */
   readonly outside: (envelope: Envelope) => void
   /** Something is to be done although no message came: a disk answered. */

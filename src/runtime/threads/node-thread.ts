@@ -280,7 +280,6 @@ class NodeThread {
       wall,
       random: seededRandom(randomBytes(4).readUInt32LE(0), task.node),
       post: (envelope) => transport.post(envelope),
-      publish: () => transport.publish(),
       outside: () => {},
       wake: () => this.loop?.wake(),
       fatal: (error) => this.fail(error),
