@@ -35,7 +35,7 @@ export function statusOf(end: ClientEnd, { ring, settings, id, openedAt }: Descr
     durability,
     uptimeMs: Math.round(now() - openedAt),
     requestsInFlight: end.core.requests.inFlight,
-    readRepairs: repairs.reduce((sum, each) => sum + each, end.host.gateway.readRepairs),
+    readRepairs: repairs.reduce((sum, each) => sum + each, end.host.readRepairs),
     nodes: readStatus(end.status, ring, n),
   }
 }

@@ -122,6 +122,11 @@ export class Host {
     return this.cast.gateway
   }
 
+  /** Stale copies that reads led by this thread have mended. */
+  get readRepairs(): number {
+    return this.cast.gateway.readRepairs
+  }
+
   /** The nodes as the actors of this thread see them. */
   seen(): NodesChanged['nodes'] {
     return this.nodes === undefined ? [] : this.seenFromHere(this.nodes).nodes
@@ -185,8 +190,11 @@ export class Host {
     const { turn } = this
     turn.begin()
     this.counters.turns++
-    for (let due = this.timers.next(turn.now); due !== undefined; due = this.timers.next(turn.now))
+    for (;;) {
+      const due = this.timers.next(turn.now)
+      if (due === undefined) break
       this.inbox.push(due)
+    }
     this.aside?.takeReady((envelope, fetched) => {
       turn.fetched = fetched
       this.decide(envelope)
@@ -200,7 +208,9 @@ export class Host {
     }
     this.aside?.fetch()
     this.suspect()
-    this.tell()
+    // Before anything that was decided can be heard of.
+    this.tellKept()
+    this.releaseAll()
     this.journal?.pump()
     if (this.ring !== undefined) this.warming?.pump(turn.now, this.queued)
   }
@@ -360,11 +370,8 @@ export class Host {
     return this.vnodes.some((state) => state !== undefined && isCatchingUp(state, catchUp.copies))
   }
 
-  /** Lets everybody hear of what was decided. */
-  private tell(): void {
+  private releaseAll(): void {
     const { outbox } = this.turn
-    // Before anything else: who hears that a write was stored, and reads without asking, must know for whom it is kept.
-    this.tellKept()
     for (const envelope of outbox) this.release(envelope)
     outbox.length = 0
   }

@@ -35,10 +35,10 @@ describe('writers of direct puts', () => {
 
     const heard = startWriters()
     const [[before]] = chosen(heard, [100]) as [number[]]
-    writerHeard(heard, ring, before as number, 109)
+    writerHeard(heard, before as number, 109)
     expect(chosen(heard, [115])).toEqual([[before]])
     // Others are heard all the time, and that says nothing of this one.
-    for (const node of [1, 2, 3]) if (node !== before) writerHeard(heard, ring, node, 119)
+    for (const node of [1, 2, 3]) if (node !== before) writerHeard(heard, node, 119)
     expect(chosen(heard, [121])).not.toEqual([[before]])
   })
 
@@ -65,7 +65,7 @@ describe('writers of direct puts', () => {
   it('a ring that became smaller has a next one too', () => {
     const writers = startWriters()
     const five = ringOf([1, 2, 3, 4, 5])
-    while (writers.at < 4) chosen(writers, [writers.heardAt + 11], 1, five)
+    while (writers.node !== 5) chosen(writers, [writers.heardAt + 11], 1, five)
     const [nodes] = chosen(writers, [writers.heardAt + 1]) as [number[]]
     expect([1, 2, 3]).toContain(nodes[0])
     expect(nodes).toHaveLength(1)

@@ -125,10 +125,9 @@ export function replicated(state: GatewayState, envelope: Envelope, message: Rep
   if (message.overtaken === true && !pending.answered)
     return giveToCoordinator(state, envelope.request, pending, envelope.from.node, turn)
   const { level } = pending.envelope.message
-  const isDurable = level === 'memory' || message.level === level
-  if (isDurable && state.ring !== undefined)
-    writerHeard(state.writers, state.ring, envelope.from.node, turn.now)
-  noteStored(pending.tally, place, isDurable)
+  const isThrough = level !== 'memory' && message.level === level
+  if (isThrough) writerHeard(state.writers, envelope.from.node, turn.now)
+  noteStored(pending.tally, place, isThrough || level === 'memory')
   settle(state, envelope.request, pending, turn)
 }
 

@@ -16,15 +16,15 @@ const inRow = 1024
 const patienceMs = 10
 
 export interface Writers {
-  /** Place among the nodes of the ring of the one whose turn it is, and how many puts still. */
-  at: number
+  /** Whose turn it is, 0 for nobody's yet, and for how many puts still. */
+  node: NodeId
   left: number
   /** When it was heard to have written something, or when its turn began. */
   heardAt: Millis
 }
 
 export function startWriters(): Writers {
-  return { at: 0, left: 0, heardAt: 0 }
+  return { node: 0, left: 0, heardAt: 0 }
 }
 
 /** Who of the first n on `list` writes the next put through, a bit for each place. */
@@ -37,19 +37,18 @@ export function chooseWriters(
   now: Millis,
 ): number {
   if (dw === 0 || dw === n) return (1 << dw) - 1
-  if (--writers.left < 0 || now - writers.heardAt > patienceMs || writers.at >= nodes.length) {
-    writers.at = (writers.at + 1) % nodes.length
+  if (--writers.left < 0 || now - writers.heardAt > patienceMs) {
+    // After one that is no member any more comes the first.
+    writers.node = nodes[(nodes.indexOf(writers.node) + 1) % nodes.length] as NodeId
     writers.left = inRow - 1
     writers.heardAt = now
   }
-  const wanted = nodes[writers.at] as NodeId
   let chosen = 0
   for (let found = 0; found < dw; found++) {
     let best = -1
     for (let place = 0; place < n; place++) {
       if (((chosen >>> place) & 1) === 1) continue
-      if (best < 0 || distance(list[place] as NodeId, wanted) < distance(list[best] as NodeId, wanted))
-        best = place
+      if (best < 0 || isNearer(list[place] as NodeId, list[best] as NodeId, writers.node)) best = place
     }
     chosen |= 1 << best
   }
@@ -57,10 +56,11 @@ export function chooseWriters(
 }
 
 /** This node has written something through. */
-export function writerHeard(writers: Writers, { nodes }: Ring, node: NodeId, now: Millis): void {
-  if (nodes[writers.at] === node) writers.heardAt = now
+export function writerHeard(writers: Writers, node: NodeId, now: Millis): void {
+  if (writers.node === node) writers.heardAt = now
 }
 
-function distance(node: NodeId, from: NodeId): number {
-  return (node - from + threadsMax) % threadsMax
+/** Whether `node` comes before `other` when numbers are counted up from `from`. */
+function isNearer(node: NodeId, other: NodeId, from: NodeId): boolean {
+  return (node - from + threadsMax) % threadsMax < (other - from + threadsMax) % threadsMax
 }

@@ -63,7 +63,7 @@ export function beginReporting(
     status.setCounter(node, 'puts', counters.puts)
     status.setCounter(node, 'gets', counters.gets)
     status.setCounter(node, 'replications', counters.replications)
-    status.setCounter(node, 'readRepairs', host.gateway.readRepairs)
+    status.setCounter(node, 'readRepairs', host.readRepairs)
     status.setCounter(node, 'commits', journal?.counters.commits ?? 0)
     status.setCounter(node, 'fsyncs', journal?.counters.syncs ?? 0)
     status.setCounter(node, 'sequence', journal?.lastSequence ?? 0)
