@@ -22,7 +22,7 @@ import type {
 import type { ClusterCore } from './core.js'
 import { splitKey } from './keys.js'
 import type { Membership } from './membership.js'
-import { checkNames, checkNode, timeoutOf } from './options.js'
+import { checkNames, checkNode, requestNames, timeoutOf } from './options.js'
 import { primaryPartitions } from './status.js'
 
 /** Partitions that are compared at once: it is work for the background. */
@@ -126,7 +126,7 @@ export class LocalAdmin implements Admin {
   }
 
   private async compare(what: string, options: HowDeep, mends: boolean, deep: boolean): Promise<Comparison> {
-    checkNames(options, ['timeout', 'signal', 'deep'], what)
+    checkNames(options, [...requestNames, 'deep'], what)
     if (typeof deep !== 'boolean') throw new RingspunError('option-invalid', 'deep must be true or false')
     const begun = now()
     const until = begun + (options.timeout === undefined ? comparisonMsDefault : timeoutOf(options))

@@ -33,7 +33,17 @@ import { type Change, deletion, touch, valueChange } from './change.js'
 import { decodeBytes, decodeValue, encodeValue } from './codec.js'
 import type { ClusterCore } from './core.js'
 import { bucketPrefix, describe, internalKey, keyText, userKey } from './keys.js'
-import { checkDw, checkNames, checkPr, checkPw, checkR, checkW, none, timeoutOf } from './options.js'
+import {
+  checkDw,
+  checkNames,
+  checkPr,
+  checkPw,
+  checkR,
+  checkW,
+  none,
+  requestNames,
+  timeoutOf,
+} from './options.js'
 import type { Answer } from './requests.js'
 import { Glance, Reading, Written } from './results.js'
 import { clearBucket, countKeys, scanPage, walkPages } from './scan.js'
@@ -41,7 +51,6 @@ import { readToken, writeToken } from './token.js'
 
 /** Requests of one getMany or putMany that are open at once. More only wait in queues: they fill mailboxes and caches. */
 const windowMax = limits.turnMessagesMax
-const requestNames = ['timeout', 'signal']
 const readNames = [...requestNames, 'r', 'pr']
 
 /** A write that was checked and can be sent. */

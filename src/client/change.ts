@@ -4,12 +4,12 @@ import { RingspunError } from '../base/errors.js'
 import type { Millis } from '../base/units.js'
 import type { Put } from '../protocol/write.js'
 import type { PutOptions, WriteOptions } from './api.js'
-import { checkFlag, checkNames, checkOneOf, none } from './options.js'
+import { checkFlag, checkNames, checkOneOf, none, requestNames } from './options.js'
 
 /** The end of the year 9999. */
 const expiresMax: Millis = 253_402_300_799_999
 
-const writeNames = ['timeout', 'signal', 'context', 'w', 'dw', 'pw']
+const writeNames = [...requestNames, 'context', 'w', 'dw', 'pw']
 const deleteNames = [...writeNames, 'returnPrevious']
 const putNames = [...deleteNames, 'ttl', 'expiresAt', 'keepExpiry', 'condition']
 

@@ -21,6 +21,9 @@ const durabilities: readonly Durability[] = ['memory', 'os', 'disk']
 /** The options of a call without any: known by what it is, so that nothing needs to be checked. */
 export const none: Readonly<Record<never, never>> = {}
 
+/** The options that every request has. */
+export const requestNames: readonly string[] = ['timeout', 'signal']
+
 export function checkNames(options: object, known: readonly string[], where: string): void {
   if (typeof options !== 'object' || options === null) {
     throw new RingspunError('option-invalid', `${where}: options are an object, got ${describe(options)}`)

@@ -10,7 +10,9 @@ import type { StoredObject } from '../versions/object.js'
 import { liveSiblings } from '../versions/read.js'
 import type { Bucket, ContextToken, RequestOptions, ScanOptions, ScanPage } from './api.js'
 import type { ClusterCore, PartitionCursor } from './core.js'
-import { checkNames, checkWhole, timeoutOf } from './options.js'
+import { checkNames, checkWhole, requestNames, timeoutOf } from './options.js'
+
+const pageNames = [...requestNames, 'cursor', 'limit']
 
 const limitDefault = 128
 /** Partitions that are asked at once. */
@@ -50,7 +52,7 @@ async function readPage<E>(
   options: ScanOptions,
   entryOf: (key: Key, object: StoredObject) => E | undefined,
 ): Promise<Page<E>> {
-  checkNames(options, ['timeout', 'signal', 'cursor', 'limit'], 'scan')
+  checkNames(options, pageNames, 'scan')
   const limit = checkWhole('limit', options.limit ?? limitDefault, 1, limits.walkRowsMax)
   let at = readCursor(options.cursor, bucket.prefix, core.partitions)
   const entries: E[] = []
@@ -134,7 +136,7 @@ export async function* walkPages<T>(
   page: (options: ScanOptions) => Promise<ScanPage<T>>,
   options: ScanOptions,
 ): AsyncGenerator<ScanPage<T>['entries'][number]> {
-  checkNames(options, ['timeout', 'signal', 'cursor', 'limit'], 'scan')
+  checkNames(options, pageNames, 'scan')
   let { cursor } = options
   for (;;) {
     const { entries, cursor: next } = await page(cursor === undefined ? options : { ...options, cursor })
@@ -149,7 +151,7 @@ export async function countKeys(
   core: ClusterCore,
   options: RequestOptions,
 ): Promise<number> {
-  checkNames(options, ['timeout', 'signal'], 'count')
+  checkNames(options, requestNames, 'count')
   const begunAt = now()
   const waits = { timeout: listingMsDefault, ...options }
   let count = 0
@@ -181,7 +183,7 @@ export async function clearBucket(
   core: ClusterCore,
   options: RequestOptions,
 ): Promise<number> {
-  checkNames(options, ['timeout', 'signal'], 'clear')
+  checkNames(options, requestNames, 'clear')
   const waits = { timeout: listingMsDefault, ...options }
   let cleared = 0
   let cursor: string | undefined
