@@ -15,7 +15,8 @@ const seams = (dir: string): readonly (readonly [string, string])[] => [
 import { Writer } from '../../base/bytes.js';
 import { encodeEnvelope } from '../../protocol/codec.js';
 import { encodeHistory } from '../../membership/history-codec.js';
-import { keepMemory, recorded } from ${JSON.stringify(recorder)};
+import { redoBounds } from '../../storage/redo-rows.js';
+import { firstRow, keepMemory, recorded } from ${JSON.stringify(recorder)};
 const traces = ${JSON.stringify(dir)};
 const scratch = new Writer();
 function encode(envelope) {
@@ -26,13 +27,17 @@ function encode(envelope) {
   ],
   ['const adoption = task.predecessor &&', 'keepMemory(task, traces);\nconst adoption = task.predecessor &&'],
   [
+    'const log = await restoreLog(',
+    'this.logFrom = await firstRow(store, redoBounds);\nconst log = await restoreLog(',
+  ],
+  [
     'const verdict = this.verdict(peersSaw,',
     'this.peersSaw = peersSaw;\nconst verdict = this.verdict(peersSaw,',
   ],
   [
     'const host = new Host(ports, { supervisor: false });',
     `const host = recorded({ Host, ports, task, verdict, meta: this.meta, highWater: this.highWaterFound,
-            peersSaw: this.peersSaw, encode, encodeHistory, memory: this.memory, dir: traces });`,
+            peersSaw: this.peersSaw, logFrom: this.logFrom, encode, encodeHistory, memory: this.memory, dir: traces });`,
   ],
 ]
 

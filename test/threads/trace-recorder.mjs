@@ -20,6 +20,7 @@ export function recorded({
   meta,
   highWater,
   peersSaw,
+  logFrom,
   encode,
   encodeHistory,
   memory,
@@ -36,6 +37,7 @@ export function recorded({
     peersSaw,
     metaSequence: meta?.sequence ?? 0,
     highWater: highWater ?? 0,
+    logFrom,
     predecessor: task.predecessor,
     verdict,
     incarnation: life.incarnation,
@@ -54,6 +56,13 @@ export function recorded({
   trace.look = () => digestOf({ host, memory, trees: storage.trees })
   trace.wrap(host)
   return host
+}
+
+/** The first row within these bounds; '' when there is none. */
+export function firstRow(store, { after, before }) {
+  return new Promise((resolve, reject) => {
+    store.walk(after, before, 1, (error, rows) => (error ? reject(error) : resolve(rows[0]?.row ?? '')))
+  })
 }
 
 /** Before a new life looks at it: what the last one left in memory. */

@@ -19,6 +19,7 @@ import type { MemoryStore } from '../../dist/storage/memory-store.js'
 import { decodeMeta, metaRow } from '../../dist/storage/meta.js'
 import type { ObjectBuffer } from '../../dist/storage/object-buffer.js'
 import type { Verdict } from '../../dist/storage/recovery.js'
+import { redoBounds } from '../../dist/storage/redo-rows.js'
 import { digestOf, textOf } from './trace-digest.mjs'
 import { type Answer, type Call, HeldStore } from './trace-store.js'
 
@@ -32,6 +33,8 @@ export interface LifeLine {
   readonly peersSaw: number
   readonly metaSequence: number
   readonly highWater: number
+  /** The first row of the log that the last life left, '' for none. */
+  readonly logFrom: string
   /** Of the same process, when it left its memory. */
   readonly predecessor?: { readonly wasComplete: boolean }
   readonly verdict: Verdict
@@ -166,9 +169,7 @@ export class Replay implements SimNodeWorld {
   /** The end of the life before: of the thread, of the process, or of all that the node had. */
   private end(memory: Uint8Array | undefined): void {
     const { node, life, inside } = this
-    // A batch that was under way is on the disk or not: the next life knows.
-    const row = node.disk.look(metaRow)
-    if ((row === undefined ? 0 : decodeMeta(row).sequence) < life.metaSequence) this.store?.applyAll()
+    this.store?.apply(() => this.isAsFound())
     // What a thread did in a turn that it did not survive, no trace says.
     if (this.wasCut) inside.highWater = life.highWater
     if (life.predecessor !== undefined) {
@@ -178,6 +179,18 @@ export class Replay implements SimNodeWorld {
       if (!life.predecessor.wasComplete) inside.wasComplete = false
     } else if (life.generation === 1) node.loseMemory('process')
     else node.wipe()
+  }
+
+  /** What was under way, a batch or the end of a log, is on the disk or not: the next life knows. */
+  private isAsFound(): boolean {
+    const { life, node } = this
+    const row = node.disk.look(metaRow)
+    let logFrom = ''
+    node.disk.walk(redoBounds.after, redoBounds.before, 1, (_error, rows) => {
+      logFrom = rows[0]?.row ?? ''
+    })
+    this.pump()
+    return (row === undefined ? 0 : decodeMeta(row).sequence) >= life.metaSequence && logFrom === life.logFrom
   }
 
   /** What a node of the world keeps to itself. */

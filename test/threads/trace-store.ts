@@ -107,10 +107,14 @@ export class HeldStore implements Store {
     this.pump()
   }
 
-  /** What was under way takes effect; who reads meanwhile may have seen it or not. */
-  applyAll(): void {
+  /**
+   * What was under way takes effect, in order, until the disk is as it should be; who reads meanwhile may have seen it or
+   * not.
+   */
+  apply(isThere = () => false): void {
     for (const change of this.changes.values()) {
       if (change.applied) continue
+      if (isThere()) break
       change.applied = true
       change.apply()
     }
@@ -125,7 +129,7 @@ export class HeldStore implements Store {
     if (error !== undefined) throw new Error(`call ${number} failed on the thread: ${error}`)
     const change = this.changes.get(number)
     if (change !== undefined) {
-      if (!change.applied) this.applyAll()
+      if (!change.applied) this.apply()
       this.changes.delete(number)
       change.done(undefined)
       return
@@ -134,7 +138,7 @@ export class HeldStore implements Store {
     if (look === undefined) throw new Error(`call ${number} was answered on the thread and never made here`)
     let found = look.seen.find(({ flat }) => digestOfRows(flat) === rows)
     if (found === undefined) {
-      this.applyAll()
+      this.apply()
       found = look.seen.find(({ flat }) => digestOfRows(flat) === rows)
     }
     if (found === undefined)
