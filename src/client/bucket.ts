@@ -7,7 +7,7 @@ import { RingspunError } from '../base/errors.js'
 import { limits } from '../base/limits.js'
 import type { Key, Millis, NodeId } from '../base/units.js'
 import type { Get, GetAnswered } from '../protocol/read.js'
-import type { Put, PutAnswered } from '../protocol/write.js'
+import { AskedPut, type Put, type PutAnswered } from '../protocol/write.js'
 import { absent } from '../storage/object-buffer-reader.js'
 import { encodeContext } from '../versions/context-codec.js'
 import { merge } from '../versions/merge.js'
@@ -52,12 +52,6 @@ import { readToken, writeToken } from './token.js'
 /** Requests of one getMany or putMany that are open at once. More only wait in queues: they fill mailboxes and caches. */
 const windowMax = limits.turnMessagesMax
 const readNames = [...requestNames, 'r', 'pr']
-
-/** A write that was checked and can be sent. */
-interface Prepared {
-  readonly message: Put
-  readonly timeoutMs: Millis
-}
 
 /** A read that was checked. The key is made of prefix and text when a message must carry it, and not before. */
 interface Question {
@@ -159,7 +153,7 @@ export class ClusterBucket<T> implements Bucket<T> {
 
   put(key: KeyInput, value: T, options: PutOptions = none): Promise<WriteResult<T>> {
     try {
-      return this.send(this.prepare(key, options, valueChange(value, options)), options.signal)
+      return this.send(this.prepare(key, options, valueChange(value, options)), options)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -170,7 +164,7 @@ export class ClusterBucket<T> implements Bucket<T> {
     options: WriteOptions & { readonly returnPrevious?: boolean } = none,
   ): Promise<WriteResult<T>> {
     try {
-      return this.send(this.prepare(key, options, deletion(options)), options.signal)
+      return this.send(this.prepare(key, options, deletion(options)), options)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -182,13 +176,13 @@ export class ClusterBucket<T> implements Bucket<T> {
     options: WriteOptions & { readonly returnPrevious?: boolean } = none,
   ): Promise<WriteResult<T>> {
     try {
-      return this.send(this.prepare(key, options, touch(expiresAt, options)), options.signal)
+      return this.send(this.prepare(key, options, touch(expiresAt, options)), options)
     } catch (error) {
       return Promise.reject(error)
     }
   }
 
-  private prepare(key: KeyInput, options: WriteOptions, wanted: Change): Prepared {
+  private prepare(key: KeyInput, options: WriteOptions, wanted: Change): Put {
     const { core } = this
     const properties = this.properties
     const { n, conflicts, durability } = properties
@@ -197,38 +191,15 @@ export class ClusterBucket<T> implements Bucket<T> {
     const pw = options.pw === undefined ? 0 : checkPw(options.pw, w)
     const internal = internalKey(this.prefix, key)
     const hash = core.hash(internal)
-    const { encoding, bytes } = this.encode(wanted)
-    const { context, coordinator } = readToken(options.context, hash, core.secret)
-    const message: Put = {
-      type: 'put',
-      key: internal,
-      hash,
-      change: wanted.change,
-      value: bytes,
-      encoding,
-      checksum: crc32(bytes, hash),
-      context,
-      coordinator,
-      expires: wanted.expires,
-      keepExpiry: wanted.keepExpiry,
-      condition: wanted.condition,
-      returnPrevious: wanted.returnPrevious,
-      conflicts,
-      n,
-      w,
-      dw,
-      level: durability,
-      pw,
-      standsInFor: 0,
-      looked: false,
-      seen: undefined,
-      seenUntil: 0,
-    }
-    return { message, timeoutMs: timeoutOf(options) }
+    const { encoding, bytes: value } = this.encode(wanted)
+    const checksum = crc32(value, hash)
+    const seen = readToken(options.context, hash, core.secret)
+    const needs = { conflicts, n, w, dw, pw, level: durability }
+    return new AskedPut({ key: internal, hash }, wanted, { value, encoding, checksum }, seen, needs)
   }
 
-  private send(put: Prepared, signal: AbortSignal | undefined): Promise<WriteResult<T>> {
-    return this.core.requests.sendFor(put.message, put.timeoutMs, signal, this.written)
+  private send(put: Put, options: WriteOptions): Promise<WriteResult<T>> {
+    return this.core.requests.sendFor(put, timeoutOf(options), options.signal, this.written)
   }
 
   private encode(wanted: Change): { readonly encoding: number; readonly bytes: Uint8Array } {
@@ -267,7 +238,7 @@ export class ClusterBucket<T> implements Bucket<T> {
       const [key, value] = entry as readonly [KeyInput, T]
       return this.prepare(key, options, valueChange(value, options))
     })
-    return inWindows(puts, (put) => this.send(put, options.signal))
+    return inWindows(puts, (put) => this.send(put, options))
   }
 
   scan(options: ScanOptions = {}): Promise<ScanPage<T>> {

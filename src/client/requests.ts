@@ -6,7 +6,14 @@ import { limits } from '../base/limits.js'
 import { NumberMap } from '../base/number-map.js'
 import type { Millis, NodeId, RequestId } from '../base/units.js'
 import { type Address, singleAddress } from '../protocol/address.js'
-import type { ClientMessage, Envelope, GatewayMessage, Message, Protocol } from '../protocol/envelope.js'
+import {
+  type ClientMessage,
+  type Envelope,
+  type GatewayMessage,
+  Letter,
+  type Message,
+  type Protocol,
+} from '../protocol/envelope.js'
 import { now } from '../runtime/threads/clock.js'
 
 export type Answer = Exclude<
@@ -17,14 +24,31 @@ export type Answer = Exclude<
 /** What an answer is for whoever asked. What it throws rejects the request. */
 export type Read<M, R> = (answer: Answer, message: M) => R
 
-interface Open {
+/** By a constructor, as `Letter`. */
+class Open {
   readonly resolve: (result: never) => void
   readonly reject: (error: unknown) => void
   readonly read: Read<never, unknown>
-  readonly message: Message
-  readonly deadline: Millis
-  readonly gateway: NodeId
+  readonly envelope: Envelope
   readonly signal: AbortSignal | undefined
+
+  constructor(
+    resolve: (result: never) => void,
+    reject: (error: unknown) => void,
+    read: Read<never, unknown>,
+    envelope: Envelope,
+    signal: AbortSignal | undefined,
+  ) {
+    this.resolve = resolve
+    this.reject = reject
+    this.read = read
+    this.envelope = envelope
+    this.signal = signal
+  }
+
+  get gateway(): NodeId {
+    return this.envelope.to.node
+  }
 }
 
 const asIs: Read<unknown, Answer> = (answer) => answer
@@ -116,12 +140,11 @@ export class Requests {
     }
     return new Promise((resolve, reject) => {
       const request = this.nextRequest()
-      const deadline = now() + timeoutMs
+      const envelope = new Letter<Message>(to, this.self, request, now() + timeoutMs, message)
       if (signal !== undefined) this.listen(signal, request)
-      const gateway = to.node
-      this.open.set(request, { resolve, reject, read, message, deadline, gateway, signal })
+      this.open.set(request, new Open(resolve, reject, read, envelope, signal))
       this.armSweep()
-      this.path.deliver({ to, from: this.self, request, deadline, message })
+      this.path.deliver(envelope)
     })
   }
 
@@ -151,7 +174,7 @@ export class Requests {
         return
       default:
         try {
-          open.resolve(open.read(message, open.message as never) as never)
+          open.resolve(open.read(message, open.envelope.message as never) as never)
         } catch (reason) {
           open.reject(reason)
         }
@@ -231,7 +254,7 @@ export class Requests {
   private sweepDeadlines(): void {
     const at = now()
     for (const [request, open] of this.open) {
-      if (at < open.deadline + graceMs) continue
+      if (at < open.envelope.deadline + graceMs) continue
       this.take(request)
       if (open.gateway !== this.self.node) this.path.ended(open.gateway, false)
       open.reject(error('deadline', 'no answer by the deadline'))
@@ -239,8 +262,8 @@ export class Requests {
   }
 }
 
-function isWrite({ message }: Open): boolean {
-  return message.type === 'put'
+function isWrite({ envelope }: Open): boolean {
+  return envelope.message.type === 'put'
 }
 
 function error(code: ErrorCode, reason: string, details = {}): RingspunError {

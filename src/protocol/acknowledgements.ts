@@ -10,7 +10,7 @@
 import { Reader, Writer } from '../base/bytes.js'
 import { singleAddress, vnodeAddress } from './address.js'
 import { decodeEnvelope } from './codec.js'
-import type { Envelope } from './envelope.js'
+import { type Envelope, Letter, type Message } from './envelope.js'
 import { flagsOfReplicated, replicatedOf } from './replicated.js'
 import type { Replicated } from './write.js'
 
@@ -69,6 +69,6 @@ export function decodeMessage(
     const flags = reader.u8()
     const message = replicatedOf(flags & ~toGateway)
     const to = (flags & toGateway) !== 0 ? singleAddress('gateway', here) : vnodeAddress(here, partition)
-    receive({ to, from: vnodeAddress(there, partition), request, deadline: 0, message })
+    receive(new Letter<Message>(to, vnodeAddress(there, partition), request, 0, message))
   }
 }

@@ -12,7 +12,7 @@ import { decodeHistory, encodeHistory } from '../membership/history-codec.js'
 import { ringFromJson, ringToJson } from '../ring/ring.js'
 import type { ClockEntry, Context } from '../versions/object.js'
 import { type Address, type Kind, singleAddress, vnodeAddress } from './address.js'
-import type { Envelope, Message } from './envelope.js'
+import { type Envelope, Letter, type Message } from './envelope.js'
 import { packedTypes } from './packed-types.js'
 import { flagsOfReplicated, levelNumber, levels, replicatedOf } from './replicated.js'
 import type { Level, Put, PutAnswered } from './write.js'
@@ -107,7 +107,7 @@ export function decodeEnvelope(bytes: Buffer, start: number, end: number): Envel
   const from = addressOf(both & 15, reader.u8(), fromPartition)
   const request = reader.u32()
   const deadline = reader.f64()
-  return { to, from, request, deadline, message: readMessage(reader, code) }
+  return new Letter(to, from, request, deadline, readMessage(reader, code))
 }
 
 function addressOf(kind: number, node: number, partition: number): Address {

@@ -208,6 +208,26 @@ export interface Envelope<M = Message> {
 }
 
 /**
+ * An envelope made by a constructor, for what thousands of are open at once: a literal would be made in the old
+ * generation of the heap from some day on, with all that it holds (docs/decisions/puts.md).
+ */
+export class Letter<M = Message> implements Envelope<M> {
+  readonly to: Address
+  readonly from: Address
+  readonly request: RequestId
+  readonly deadline: Millis
+  readonly message: M
+
+  constructor(to: Address, from: Address, request: RequestId, deadline: Millis, message: M) {
+    this.to = to
+    this.from = from
+    this.request = request
+    this.deadline = deadline
+    this.message = message
+  }
+}
+
+/**
  * The answer that a request gets when its addressee cannot do it (mailbox full, node down, deadline passed
  * before the work began). Undefined for messages that nobody waits for an answer to.
  */

@@ -51,6 +51,60 @@ export interface Put {
   readonly epoch?: number
 }
 
+/** A put as its client asks for it, before anything was found out. By a constructor, as `Letter`. */
+export class AskedPut implements Put {
+  readonly type = 'put'
+  readonly key: Key
+  readonly hash: number
+  readonly change: Put['change']
+  readonly value: Uint8Array
+  readonly encoding: number
+  readonly checksum: number
+  readonly context: Context | undefined
+  readonly coordinator: NodeId
+  readonly standsInFor = 0
+  readonly expires: Millis
+  readonly keepExpiry: boolean
+  readonly condition: Put['condition']
+  readonly returnPrevious: boolean
+  readonly conflicts: Conflicts
+  readonly n: number
+  readonly w: number
+  readonly dw: number
+  readonly pw: number
+  readonly level: Level
+  readonly looked = false
+  readonly seen = undefined
+  readonly seenUntil = 0
+
+  constructor(
+    { key, hash }: Pick<Put, 'key' | 'hash'>,
+    wanted: Pick<Put, 'change' | 'expires' | 'keepExpiry' | 'condition' | 'returnPrevious'>,
+    { value, encoding, checksum }: Pick<Put, 'value' | 'encoding' | 'checksum'>,
+    { context, coordinator }: Pick<Put, 'context' | 'coordinator'>,
+    { conflicts, n, w, dw, pw, level }: Pick<Put, 'conflicts' | 'n' | 'w' | 'dw' | 'pw' | 'level'>,
+  ) {
+    this.key = key
+    this.hash = hash
+    this.change = wanted.change
+    this.value = value
+    this.encoding = encoding
+    this.checksum = checksum
+    this.context = context
+    this.coordinator = coordinator
+    this.expires = wanted.expires
+    this.keepExpiry = wanted.keepExpiry
+    this.condition = wanted.condition
+    this.returnPrevious = wanted.returnPrevious
+    this.conflicts = conflicts
+    this.n = n
+    this.w = w
+    this.dw = dw
+    this.pw = pw
+    this.level = level
+  }
+}
+
 /** True when what is stored decides whether or what is written: all such puts of a key are led by one node. */
 export function isDecided(put: Put): boolean {
   return put.condition !== 'none' || put.change === 'touch' || put.keepExpiry

@@ -1,29 +1,32 @@
 // When enough have answered: pure counting, by set. A replica is a bit, its place in the preference list; an
 // answer that comes twice sets the same bit. Dynamo 4.5.
 
-export interface WriteTally {
+export class WriteTally {
   readonly n: number
   readonly w: number
   readonly dw: number
   /** How many must have it that are at home: the node itself, nobody in its place. */
   readonly pw: number
   /** Replicas that have it. */
-  stored: number
+  stored = 0
   /** Those that have it at the level that `dw` counts. */
-  durable: number
+  durable = 0
   /** Places whose own node has it. */
-  home: number
+  home = 0
   /** Places whose own node will not have it. */
-  away: number
+  away = 0
   /** Those that will not answer any more, or answered that they cannot. */
-  failed: number
+  failed = 0
+
+  constructor(n: number, w: number, dw: number, pw = 0) {
+    this.n = n
+    this.w = w
+    this.dw = dw
+    this.pw = pw
+  }
 }
 
 export type WriteVerdict = 'waiting' | 'ok' | 'lost'
-
-export function writeTally(n: number, w: number, dw: number, pw = 0): WriteTally {
-  return { n, w, dw, pw, stored: 0, durable: 0, home: 0, away: 0, failed: 0 }
-}
 
 /** A replica has the write; with `durable` at the level that counts. May come in any order, any number of times. */
 export function noteStored(tally: WriteTally, index: number, durable: boolean, atHome = true): void {

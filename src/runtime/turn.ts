@@ -9,7 +9,7 @@ import { limits } from '../base/limits.js'
 import type { Incarnation, Key, Millis, Partition, RequestId } from '../base/units.js'
 import type { VersionTree } from '../merkle/tree.js'
 import type { Address, Kind } from '../protocol/address.js'
-import type { Envelope, Message, Protocol } from '../protocol/envelope.js'
+import { type Envelope, Letter, type Message, type Protocol } from '../protocol/envelope.js'
 import { isHintKey } from '../protocol/hint.js'
 import type { Level } from '../protocol/write.js'
 import { isVolatile } from '../versions/mode.js'
@@ -114,7 +114,7 @@ export class HostTurn implements Turn {
     request: RequestId = 0,
     deadline: Millis = 0,
   ): void {
-    this.outbox.push({ to, from: this.self, request, deadline, message })
+    this.outbox.push(new Letter<Message>(to, this.self, request, deadline, message))
   }
 
   sendDurable<K extends Kind>(
@@ -130,7 +130,7 @@ export class HostTurn implements Turn {
   }
 
   private envelope(to: Address, message: Message, request: RequestId): Envelope {
-    return { to, from: this.self, request, deadline: 0, message }
+    return new Letter(to, this.self, request, 0, message)
   }
 
   forward<K extends Kind>(envelope: Envelope, to: Address<K>): void {

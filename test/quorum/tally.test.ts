@@ -11,8 +11,8 @@ import {
   type ReadVerdict,
   readTally,
   readVerdict,
+  WriteTally,
   type WriteVerdict,
-  writeTally,
   writeVerdict,
 } from '../../src/quorum/tally.js'
 
@@ -78,7 +78,7 @@ describe('writes', () => {
     fc.assert(
       fc.property(quorum, fc.nat(16), notes, ({ n, r: w }, level, all) => {
         const dw = level % (w + 1)
-        const [tally, model] = [writeTally(n, w, dw), new WriteModel()]
+        const [tally, model] = [new WriteTally(n, w, dw), new WriteModel()]
         for (const note of all.filter(({ index }) => index < n)) {
           model.note(note)
           if (note.type === 'failed') noteFailed(tally, note.index)
@@ -96,7 +96,7 @@ describe('writes', () => {
   it('once ok, stay ok, whatever else is told', () => {
     fc.assert(
       fc.property(quorum, notes, ({ n, r: w }, all) => {
-        const tally = writeTally(n, w, Math.min(1, w))
+        const tally = new WriteTally(n, w, Math.min(1, w))
         let wasOk = false
         for (const { type, index } of all.filter((note) => note.index < n)) {
           if (type === 'failed') noteFailed(tally, index)
@@ -110,7 +110,7 @@ describe('writes', () => {
   })
 
   it('wait for the level too: w have stored it, nobody durably yet', () => {
-    const tally = writeTally(3, 2, 1)
+    const tally = new WriteTally(3, 2, 1)
     noteStored(tally, 0, false)
     noteStored(tally, 1, false)
     expect(writeVerdict(tally)).toBe('waiting')
@@ -119,7 +119,7 @@ describe('writes', () => {
   })
 
   it('a replica that stored and then failed counts as stored, and will not become durable', () => {
-    const tally = writeTally(2, 1, 1)
+    const tally = new WriteTally(2, 1, 1)
     noteStored(tally, 0, false)
     noteFailed(tally, 0)
     expect(writeVerdict(tally)).toBe('waiting')
@@ -128,7 +128,7 @@ describe('writes', () => {
   })
 
   it('a message that comes twice, or a hundred times, counts once', () => {
-    const tally = writeTally(3, 2, 0)
+    const tally = new WriteTally(3, 2, 0)
     for (let i = 0; i < 100; i++) noteStored(tally, 2, true)
     expect(writeVerdict(tally)).toBe('waiting')
     for (let i = 0; i < 100; i++) noteFailed(tally, 1)
@@ -138,7 +138,7 @@ describe('writes', () => {
   })
 
   it('with w and dw of 0 nothing is waited for', () => {
-    expect(writeVerdict(writeTally(3, 0, 0))).toBe('ok')
+    expect(writeVerdict(new WriteTally(3, 0, 0))).toBe('ok')
   })
 })
 

@@ -22,7 +22,7 @@ import {
   type Replicated,
   type ReplicateFailed,
 } from '../../protocol/write.js'
-import { countBits, noteFailed, noteStored, writeTally, writeVerdict } from '../../quorum/tally.js'
+import { countBits, noteFailed, noteStored, writeVerdict } from '../../quorum/tally.js'
 import { preferenceList } from '../../ring/preference.js'
 import { partitionOf, type Ring } from '../../ring/ring.js'
 import { withMode } from '../../versions/mode.js'
@@ -33,7 +33,7 @@ import { generationOf, nextRequest, type Turn } from '../actor.js'
 import { hintFailed, keepFor } from './hints.js'
 import { open } from './open.js'
 import { putLed } from './put-led.js'
-import { type GatewayState, isBrisk, type PendingDirect } from './state.js'
+import { type GatewayState, isBrisk, PendingDirect } from './state.js'
 import { chooseWriters, writerHeard } from './writers.js'
 
 const nothing = Buffer.alloc(0)
@@ -59,30 +59,16 @@ function mayGoDirect(
 /** Sends the put to all its replicas. False: it must be led, and nothing was done. */
 export function putDirect(state: GatewayState, ring: Ring, envelope: Envelope<Put>, turn: Turn): boolean {
   const { message } = envelope
-  const { key, hash, n, w, dw, level } = message
+  const { key, hash, n, dw, level } = message
   const partition = partitionOf(ring, hash)
   const list = preferenceList(ring, partition)
   if (!mayGoDirect(state, ring, list, message, turn)) return false
   const object = newVersion(state, message, turn)
-  const pending: PendingDirect = {
-    type: 'direct',
-    envelope,
-    list,
-    nodes: state.nodes,
-    tally: writeTally(n, w, dw),
-    object,
-    stamp: state.lastStamp,
-    counter: state.counter,
-    travelEnd: turn.travelEnd,
-    existed: false,
-    answered: false,
-    unsure: 0,
-    writers: level === 'memory' ? 0 : chooseWriters(state.writers, ring, list, n, dw, turn.now),
-  }
-  const request = nextRequest(state)
-  open(state, request, pending, turn)
+  const { travelEnd } = turn
   // dw of them write through before they answer; all log what they hold soon after.
-  const { writers } = pending
+  const writers = level === 'memory' ? 0 : chooseWriters(state.writers, ring, list, n, dw, turn.now)
+  const request = nextRequest(state)
+  open(state, request, new PendingDirect(state, envelope, list, object, travelEnd, writers), turn)
   const durable = { type: 'replicate', key, hash, object, level } as const
   const others = level === 'memory' ? durable : ({ ...durable, level: 'memory' } as const)
   for (let place = 0; place < n; place++) {
@@ -91,7 +77,7 @@ export function putDirect(state: GatewayState, ring: Ring, envelope: Envelope<Pu
       vnodeAddress(node, partition),
       ((writers >>> place) & 1) === 1 ? durable : others,
       request,
-      pending.travelEnd,
+      travelEnd,
     )
   }
   return true

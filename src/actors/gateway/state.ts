@@ -10,7 +10,7 @@ import type { Get } from '../../protocol/read.js'
 import type { Audit, SyncReport } from '../../protocol/sync.js'
 import type { Scan } from '../../protocol/walk.js'
 import type { Put } from '../../protocol/write.js'
-import type { ReadTally, WriteTally } from '../../quorum/tally.js'
+import { type ReadTally, WriteTally } from '../../quorum/tally.js'
 import type { Ring } from '../../ring/ring.js'
 import type { Stamp, StoredObject } from '../../versions/object.js'
 import type { Writers } from './writers.js'
@@ -71,9 +71,9 @@ export interface PendingPut {
   readonly direct: PendingDirect | undefined
 }
 
-/** A put that was sent to all its replicas at once. */
-export interface PendingDirect {
-  readonly type: 'direct'
+/** A put that was sent to all its replicas at once. By a constructor, as `Letter`. */
+export class PendingDirect {
+  readonly type = 'direct'
   readonly envelope: Envelope<Put>
   /** The first n have a place each, the others may keep a hint: the ring's word when it began. */
   readonly list: readonly NodeId[]
@@ -88,10 +88,30 @@ export interface PendingDirect {
   /** Places, as bits, that were asked to write through. */
   readonly writers: number
   /** Some replica held a live value before. */
-  existed: boolean
-  answered: boolean
+  existed = false
+  answered = false
   /** Places, as bits, that have failed in a way that may have stored it all the same. */
-  unsure: number
+  unsure = 0
+
+  constructor(
+    state: GatewayState,
+    envelope: Envelope<Put>,
+    list: readonly NodeId[],
+    object: Uint8Array,
+    travelEnd: Millis,
+    writers: number,
+  ) {
+    const { n, w, dw } = envelope.message
+    this.envelope = envelope
+    this.list = list
+    this.nodes = state.nodes
+    this.tally = new WriteTally(n, w, dw)
+    this.object = object
+    this.travelEnd = travelEnd
+    this.stamp = state.lastStamp
+    this.counter = state.counter
+    this.writers = writers
+  }
 }
 
 /** A hint that somebody was asked to keep, for the replica of a place that did not answer a direct put. */

@@ -11,7 +11,7 @@ import type { NodeId, RequestId } from '../../base/units.js'
 import { type Address, singleAddress, vnodeAddress } from '../../protocol/address.js'
 import type { Envelope } from '../../protocol/envelope.js'
 import type { Level, Put } from '../../protocol/write.js'
-import { countBits, noteAway, noteFailed, noteStored, writeTally, writeVerdict } from '../../quorum/tally.js'
+import { countBits, noteAway, noteFailed, noteStored, WriteTally, writeVerdict } from '../../quorum/tally.js'
 import type { Dot, StoredObject } from '../../versions/object.js'
 import { encodeObject } from '../../versions/object-codec.js'
 import { liveSiblings } from '../../versions/read.js'
@@ -48,7 +48,7 @@ export function lead(
   const pending: PendingPut = {
     envelope,
     list,
-    tally: writeTally(n, message.w, message.dw, message.pw),
+    tally: new WriteTally(n, message.w, message.dw, message.pw),
     asked: [],
     places: [],
     generations: [],
