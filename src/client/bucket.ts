@@ -1,7 +1,7 @@
 // A bucket as the application sees it: keys and values in, requests out, answers back as values. What a
 // request means is decided by actors; this file translates.
 
-import { Malformed, viewOf } from '../base/bytes.js'
+import { Malformed } from '../base/bytes.js'
 import { crc32 } from '../base/crc.js'
 import { RingspunError } from '../base/errors.js'
 import { limits } from '../base/limits.js'
@@ -53,16 +53,6 @@ import { readToken, writeToken } from './token.js'
 const windowMax = limits.turnMessagesMax
 const readNames = [...requestNames, 'r', 'pr']
 
-/** A read that was checked. The key is made of prefix and text when a message must carry it, and not before. */
-interface Question {
-  readonly text: string
-  readonly hash: number
-  readonly conflicts: Get['conflicts']
-  readonly n: number
-  readonly r: number
-  readonly pr: number
-}
-
 export class ClusterBucket<T> implements Bucket<T> {
   readonly name: string
   readonly prefix: string
@@ -91,40 +81,37 @@ export class ClusterBucket<T> implements Bucket<T> {
 
   get(key: KeyInput, options: ReadOptions = none): Promise<GetResult<T>> {
     try {
-      const question = this.question(key, options)
-      const found = this.look(question, options.signal)
-      return found === undefined ? this.ask(question, options) : this.core.pace.resolve(found)
+      const { properties } = this
+      const r = readQuorum(options, properties)
+      const text = keyText(key)
+      const hash = this.core.hash(text, this.prefix)
+      const found = this.look(text, hash, properties, r, options.signal)
+      return found === undefined
+        ? this.ask(text, hash, properties, r, options)
+        : this.core.pace.resolve(found)
     } catch (error) {
       return Promise.reject(error)
     }
   }
 
   getSync(key: KeyInput, options: ReadOptions = none): GetResult<T> | undefined {
-    const question = this.question(key, options)
-    this.core.requests.check(options.signal)
-    return this.look(question, options.signal)
-  }
-
-  /** Checks all that was asked. */
-  private question(key: KeyInput, options: ReadOptions): Question {
+    const { properties } = this
+    const r = readQuorum(options, properties)
     const text = keyText(key)
-    const { n, r: usual, conflicts } = this.properties
-    let r = usual
-    let pr = 0
-    if (options !== none) {
-      checkNames(options, readNames, 'get')
-      timeoutOf(options)
-      if (options.r !== undefined) r = checkR(options.r, n)
-      if (options.pr !== undefined) pr = checkPr(options.pr, r)
-    }
-    return { text, hash: this.core.hash(text, this.prefix), conflicts, n, r, pr }
+    this.core.requests.check(options.signal)
+    return this.look(text, this.core.hash(text, this.prefix), properties, r, options.signal)
   }
 
   /** What R replicas have in memory, without a message (runtime/shared-reads). */
-  private look(question: Question, signal: AbortSignal | undefined): GetResult<T> | undefined {
+  private look(
+    text: string,
+    hash: number,
+    { n, conflicts }: BucketProperties,
+    r: number,
+    signal: AbortSignal | undefined,
+  ): GetResult<T> | undefined {
     const { shared, requests } = this.core
     if (shared === undefined || requests.refuses(signal)) return undefined
-    const { text, hash, n, r, conflicts } = question
     const found = shared.read(text, hash, n, r, this.prefix)
     if (found === undefined) return undefined
     const { copy, first } = shared
@@ -132,8 +119,7 @@ export class ClusterBucket<T> implements Bucket<T> {
     if (found === absent) return new Reading(this, undefined, hash, first, true)
     // Two copies that are equal to the byte prove each other; one alone is proved by its checksum.
     if ((r > 1 || looksWhole(bytes, hash, valueStart, valueEnd)) && findLatest(bytes, valueStart, valueEnd)) {
-      const { encoding, start, end } = latest
-      const value = decodeBytes(viewOf(bytes, start, end), encoding, this.codec, true) as T
+      const value = decodeBytes(copy.view(latest.start, latest.end), latest.encoding, this.codec, true) as T
       return new Glance(this, value, hash, first, copy)
     }
     try {
@@ -146,7 +132,15 @@ export class ClusterBucket<T> implements Bucket<T> {
     }
   }
 
-  private ask({ text, hash, conflicts, n, r, pr }: Question, options: ReadOptions): Promise<GetResult<T>> {
+  /** The key is made of prefix and text when a message must carry it, and not before. */
+  private ask(
+    text: string,
+    hash: number,
+    { n, conflicts }: BucketProperties,
+    r: number,
+    options: ReadOptions,
+  ): Promise<GetResult<T>> {
+    const pr = options.pr === undefined ? 0 : checkPr(options.pr, r)
     const message: Get = { type: 'get', key: (this.prefix + text) as Key, hash, conflicts, n, r, pr }
     return this.core.requests.sendFor(message, timeoutOf(options), options.signal, this.reading)
   }
@@ -213,11 +207,14 @@ export class ClusterBucket<T> implements Bucket<T> {
     for (let start = 0; start < keys.length; start += windowMax) {
       const asked: Promise<unknown>[] = []
       const end = Math.min(keys.length, start + windowMax)
+      const { properties } = this
+      const r = readQuorum(options, properties)
       for (let at = start; at < end; at++) {
-        const question = this.question(keys[at] as KeyInput, options)
-        const found = this.look(question, options.signal)
+        const text = keyText(keys[at] as KeyInput)
+        const hash = this.core.hash(text, this.prefix)
+        const found = this.look(text, hash, properties, r, options.signal)
         if (found !== undefined) results[at] = found
-        else asked.push(this.ask(question, options).then((result) => (results[at] = result)))
+        else asked.push(this.ask(text, hash, properties, r, options).then((result) => (results[at] = result)))
       }
       if (asked.length > 0) await Promise.all(asked)
       else if (end < keys.length) await this.core.pace.yield()
@@ -287,6 +284,17 @@ export class ClusterBucket<T> implements Bucket<T> {
 }
 
 const nothing = Buffer.alloc(0)
+
+/** Checks what was asked, and answers by how many. */
+function readQuorum(options: ReadOptions, { n, r: usual }: BucketProperties): number {
+  if (options === none) return usual
+  checkNames(options, readNames, 'get')
+  timeoutOf(options)
+  const r = options.r === undefined ? usual : checkR(options.r, n)
+  if (options.pr !== undefined) checkPr(options.pr, r)
+  return r
+}
+
 function checkBatch(items: readonly unknown[]): void {
   if (!Array.isArray(items)) throw new RingspunError('option-invalid', 'pass an array')
   if (items.length > limits.batchKeysMax) {

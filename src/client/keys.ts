@@ -1,5 +1,6 @@
 // Keys and buckets as users write them, and as the house keeps them: a binary string `bucket + NUL + key`.
 
+import { Buffer } from 'node:buffer'
 import { latin1Slice } from '../base/bytes.js'
 import { RingspunError } from '../base/errors.js'
 import { limits } from '../base/limits.js'

@@ -9,13 +9,13 @@
 /** The 64-bit key of the hash: two whole numbers, 0 <= x < 2^32, first the low word. */
 export type HashSeed = readonly [number, number]
 
-/** Four characters of a text that is cut in two; none behind its end. */
+/** Four characters of a text that is cut in two; none behind its end: to ask for one there is slow. */
 function wordOf(head: string, tail: string, at: number): number {
+  const end = Math.min(at + 4, head.length + tail.length)
   let word = 0
-  for (let i = 0; i < 4; i++) {
-    const from = at + i
+  for (let from = at; from < end; from++) {
     const code = from < head.length ? head.charCodeAt(from) : tail.charCodeAt(from - head.length)
-    if (from < head.length + tail.length) word |= code << (8 * i)
+    word |= code << (8 * (from - at))
   }
   return word
 }
