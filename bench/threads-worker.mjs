@@ -4,12 +4,13 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { Cluster } from '../dist/index.js'
 import { rate } from './tools.mjs'
 
-const { handle, what, keys } = workerData
+const { handle, keys } = workerData
 const cluster = await Cluster.attach(handle)
 const bucket = cluster.bucket('default')
 const value = Buffer.alloc(100, 'y')
 const keyOf = (i) => `user${String((i * 7919) % keys).padStart(8, '0')}`
-const op = what === 'get' ? (i) => bucket.get(keyOf(i)) : (i) => bucket.put(keyOf(i), value)
-await rate(op, 64, 0.3)
-parentPort.on('message', async (seconds) => parentPort.postMessage(await rate(op, 64, seconds)))
+const ops = { get: (i) => bucket.get(keyOf(i)), put: (i) => bucket.put(keyOf(i), value) }
+parentPort.on('message', async ({ what, seconds }) => {
+  parentPort.postMessage(await rate(ops[what], 64, seconds))
+})
 parentPort.postMessage('ready')

@@ -48,7 +48,8 @@ async function hunt() {
   const { planOf } = await load('sim/plan.js')
   const { runPlan } = await load('sim/run.js')
   const seen = {}
-  for (let seed = 1; seed <= seeds; seed++) {
+  for (let tried = 0; tried < seeds; tried++) {
+    const seed = (((bug?.near ?? 1) - 1 + tried) % seeds) + 1
     for (const { check, text } of runPlan(planOf(seed, bug?.focus)).violations) {
       seen[check] ??= text
       if (bug === undefined || bug.found.includes(check)) return { times: 1, seed, check, text }

@@ -17,6 +17,7 @@ export const logBugs: readonly PlantedBug[] = [
     from: 'this.gates.push({ level, envelope, otherwise });',
     to: 'this.release(envelope);',
     found: lost,
+    near: 48,
   },
   {
     name: 'what is written while its row is under way counts as flushed',

@@ -54,6 +54,7 @@ export const moreBugs: readonly PlantedBug[] = [
     from: 'if (this.state(unit) === entryState.clean)\n            this.complete = false;',
     to: '',
     found: [...differ, 'an invariant is broken'],
+    near: 40,
   },
   // -- hints ----------------------------------------------------------------------------------------------
   {
@@ -62,6 +63,7 @@ export const moreBugs: readonly PlantedBug[] = [
     from: 'round.outstanding++;',
     to: 'round.outstanding++;\n                turn.delete(partition, hint, hash);',
     found: lost,
+    near: 48,
   },
   {
     name: 'a hint that was not confirmed is deleted',
@@ -69,6 +71,7 @@ export const moreBugs: readonly PlantedBug[] = [
     from: 'settle(state, envelope, isDamaged, turn);',
     to: 'settle(state, envelope, true, turn);',
     found: lost,
+    near: 48,
   },
   {
     name: 'a stand-in acknowledges a hint that it does not keep',
@@ -84,6 +87,7 @@ export const moreBugs: readonly PlantedBug[] = [
     to: '',
     found: ['a hint is gone before its owner has it', ...lost],
     focus: { kinds: ['cut', 'isolate', 'away', 'tail'], nodes: 5 },
+    near: 50,
   },
   {
     name: 'a stand-in says that it keeps nothing',
@@ -100,6 +104,7 @@ export const moreBugs: readonly PlantedBug[] = [
     to: 'const code = true',
     found: ['siblings of which one replaces the other', ...differ],
     focus: { kinds: ['ring', 'tail', 'clog'], style: 'hot', copies: 1 },
+    near: 175,
   },
   // -- handoff and the ring -------------------------------------------------------------------------------
   {
@@ -125,6 +130,7 @@ export const moreBugs: readonly PlantedBug[] = [
     to: 'void transfer;',
     found: lost,
     focus: { kinds: ['ring'], copies: 3 },
+    near: 50,
   },
   {
     name: 'a receiver is done before anything has come',
@@ -140,6 +146,7 @@ export const moreBugs: readonly PlantedBug[] = [
     to: 'return from.node === heir;',
     found: lost,
     focus: { kinds: ['ring', 'away', 'kill', 'isolate'], style: 'register', copies: 1 },
+    near: 90,
   },
   {
     name: 'suspects are not told of a new ring',
@@ -170,6 +177,7 @@ export const moreBugs: readonly PlantedBug[] = [
     to: '|| false;',
     found: ['two have won', ...lost],
     focus: { kinds: ['ring'], style: 'conditional', copies: 1 },
+    near: 72,
   },
   // -- recovery and repair --------------------------------------------------------------------------------
   {
@@ -215,5 +223,6 @@ export const moreBugs: readonly PlantedBug[] = [
     to: 'if (generation === 0)',
     found: lost,
     focus: { kinds: ['wipe', 'restore'] },
+    near: 65,
   },
 ]

@@ -14,6 +14,8 @@ export interface PlantedBug {
   readonly found: readonly CheckName[]
   /** What it takes happens too seldom in the mix: the seeds are of these kinds of faults, or so many copies. */
   readonly focus?: Pick<PlanOptions, 'kinds' | 'copies' | 'nodes' | 'style'>
+  /** The hunt begins here, and comes to the seeds before when it has found nothing: near where it is found late. */
+  readonly near?: number
 }
 
 export const lost: readonly CheckName[] = ['an acknowledged write is lost', 'a read missed what it must see']
@@ -139,6 +141,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     from: 'const dot = last !== undefined && holdsLast ?',
     to: 'const dot = last !== undefined ?',
     found: dots,
+    near: 48,
   },
   {
     name: 'all stand-ins of a partition count as one actor',
@@ -154,6 +157,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     from: "if (level === 'memory' || this.journal === undefined)",
     to: 'if (true)',
     found: lost,
+    near: 48,
   },
   {
     name: 'written without fsync',
@@ -168,6 +172,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     from: "noteStored(pending.tally, place, pending.level === 'memory' || isDurable, atHome);",
     to: 'noteStored(pending.tally, place, true, atHome);',
     found: lost,
+    near: 48,
   },
   {
     name: 'one copy too few is enough',
@@ -182,6 +187,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     from: '&& countBits(durable) >= dw && countBits(home) >= pw)',
     to: '&& countBits(home) >= pw)',
     found: lost,
+    near: 48,
   },
   {
     name: 'a stand-in counts as a copy at home',
@@ -217,6 +223,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     from: "noteStored(pending.tally, place, level === 'memory');",
     to: 'noteStored(pending.tally, place, true);',
     found: lost,
+    near: 55,
   },
   {
     name: 'an older last-write-wins copy is stored',

@@ -128,7 +128,7 @@ class NodeThread {
       exhaust: async () => {
         setImmediate(() => {
           const hoard: number[][] = []
-          for (;;) hoard.push(Array.from({ length: 1_000_000 }, (_, index) => index + hoard.length))
+          for (;;) hoard.push(new Array<number>(1_000_000).fill(hoard.length))
         })
       },
       crash: async () => {
