@@ -15,7 +15,7 @@ import { type Address, type Kind, singleAddress, vnodeAddress } from './address.
 import { type Envelope, Letter, type Message } from './envelope.js'
 import { packedTypes } from './packed-types.js'
 import { flagsOfReplicated, levelNumber, levels, replicatedOf } from './replicated.js'
-import type { Level, Put, PutAnswered } from './write.js'
+import { Copy, type Level, type Put, type PutAnswered } from './write.js'
 
 const kinds: readonly Kind[] = [
   'vnode',
@@ -138,7 +138,7 @@ function readMessage(reader: Reader, code: number): Message {
       const hash = reader.u32()
       const key = readKey(reader)
       const level = levelOf(reader.u8())
-      return { type: 'replicate', key, hash, level, object: reader.raw(reader.rest) }
+      return new Copy(key, hash, reader.raw(reader.rest), level)
     }
     case replicatedCode:
       return replicatedOf(reader.u8())

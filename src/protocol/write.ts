@@ -5,8 +5,8 @@
 //              put-answered | put-failed      replicate-failed
 
 import type { ErrorCode, ErrorDetails } from '../base/errors.js'
-import type { Key, Millis, NodeId } from '../base/units.js'
-import type { Conflicts, Context } from '../versions/object.js'
+import type { Incarnation, Key, Millis, NodeId } from '../base/units.js'
+import type { ClockEntry, Conflicts, Context, Stamp } from '../versions/object.js'
 
 /** How far a copy has come: in the buffer of its node; in the store's log; fsynced. */
 export type Level = 'memory' | 'os' | 'disk'
@@ -121,6 +121,41 @@ export interface PutAnswered {
   readonly previous: Uint8Array | undefined
 }
 
+/** The answer to a put that only its stamp decided, by a constructor too. What its writer has seen is made when asked for. */
+export class StampedAnswer implements PutAnswered {
+  readonly type = 'put-answered'
+  readonly stored: number
+  readonly durable: number
+  readonly level: Level
+  readonly existed: boolean
+  readonly previous = undefined
+  private readonly actor: Incarnation
+  private readonly counter: number
+  private readonly time: number
+  private readonly stamp: Stamp
+
+  /** `time`: of the stamp, as a clock has it. */
+  constructor(
+    { actor, counter, time }: ClockEntry,
+    stamp: Stamp,
+    { stored, durable, level, existed }: Pick<PutAnswered, 'stored' | 'durable' | 'level' | 'existed'>,
+  ) {
+    this.actor = actor
+    this.counter = counter
+    this.time = time
+    this.stamp = stamp
+    this.stored = stored
+    this.durable = durable
+    this.level = level
+    this.existed = existed
+  }
+
+  get context(): Context {
+    const { actor, counter, time, stamp } = this
+    return { clock: [{ actor, counter, time }], stamp }
+  }
+}
+
 export interface PutFailed {
   readonly type: 'put-failed'
   readonly code: ErrorCode
@@ -136,6 +171,22 @@ export interface Replicate {
   readonly object: Uint8Array
   /** How far it must have come before it is answered. */
   readonly level: Level
+}
+
+/** A copy on its way: a turn makes and takes in a thousand, so by a constructor, as `Letter`. */
+export class Copy implements Replicate {
+  readonly type = 'replicate'
+  readonly key: Key
+  readonly hash: number
+  readonly object: Uint8Array
+  readonly level: Level
+
+  constructor(key: Key, hash: number, object: Uint8Array, level: Level) {
+    this.key = key
+    this.hash = hash
+    this.object = object
+    this.level = level
+  }
 }
 
 export interface Replicated {

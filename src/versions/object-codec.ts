@@ -35,15 +35,32 @@ const scratch = new Writer(scratchBytes)
 /** A fresh copy, which the object remembers. */
 export function encodeObject(object: StoredObject, keyHash: number): Uint8Array {
   if (object.encoded !== undefined) return object.encoded
+  const latest = onlyLatest(object)
+  if (latest !== undefined) {
+    object.encoded = encodeFresh(latest, object.clock[0]?.time ?? 0, keyHash)
+    return object.encoded
+  }
   scratch.reset()
   scratch.u8(format)
-  const latest = onlyLatest(object)
-  if (latest !== undefined) encodeLatest(latest, object.clock[0]?.time ?? 0)
-  else encodeAny(object)
-  scratch.u32(crc32(scratch.bytes, keyHash, 0, scratch.length))
-  object.encoded = scratch.copy()
-  if (scratch.bytes.length > scratchBytesKept) scratch.shrink(scratchBytes)
+  encodeAny(object)
+  object.encoded = sealed(keyHash)
   return object.encoded
+}
+
+/** An object of this last-write-wins value alone, with a clock of its own event; `time` is that of the event. */
+export function encodeFresh(latest: Sibling, time: number, keyHash: number): Uint8Array {
+  scratch.reset()
+  scratch.u8(format)
+  encodeLatest(latest, time)
+  return sealed(keyHash)
+}
+
+/** A copy of what `scratch` holds, with its checksum. */
+function sealed(keyHash: number): Uint8Array {
+  scratch.u32(crc32(scratch.bytes, keyHash, 0, scratch.length))
+  const bytes = scratch.copy()
+  if (scratch.bytes.length > scratchBytesKept) scratch.shrink(scratchBytes)
+  return bytes
 }
 
 /** The value of an object that is one last-write-wins value with a clock of its own event alone. */

@@ -16,19 +16,21 @@ import type { NodeId, RequestId } from '../../base/units.js'
 import { type Address, vnodeAddress } from '../../protocol/address.js'
 import type { Envelope } from '../../protocol/envelope.js'
 import {
+  Copy,
   isDecided,
   type Level,
   type Put,
   type Replicated,
   type ReplicateFailed,
+  StampedAnswer,
 } from '../../protocol/write.js'
 import { countBits, noteFailed, noteStored, writeVerdict } from '../../quorum/tally.js'
 import { preferenceList } from '../../ring/preference.js'
 import { partitionOf, type Ring } from '../../ring/ring.js'
 import { withMode } from '../../versions/mode.js'
-import { decodeObject, encodeObject } from '../../versions/object-codec.js'
+import { decodeObject, encodeFresh } from '../../versions/object-codec.js'
 import { stampSeconds } from '../../versions/stamp.js'
-import { nextWriteStamp, write } from '../../versions/write.js'
+import { nextWriteStamp } from '../../versions/write.js'
 import { generationOf, nextRequest, type Turn } from '../actor.js'
 import { hintFailed, keepFor } from './hints.js'
 import { open } from './open.js'
@@ -69,8 +71,8 @@ export function putDirect(state: GatewayState, ring: Ring, envelope: Envelope<Pu
   const writers = level === 'memory' ? 0 : chooseWriters(state.writers, ring, list, n, dw, turn.now)
   const request = nextRequest(state)
   open(state, request, new PendingDirect(state, envelope, list, object, travelEnd, writers), turn)
-  const durable = { type: 'replicate', key, hash, object, level } as const
-  const others = level === 'memory' ? durable : ({ ...durable, level: 'memory' } as const)
+  const durable = new Copy(key, hash, object, level)
+  const others = level === 'memory' ? durable : new Copy(key, hash, object, 'memory')
   for (let place = 0; place < n; place++) {
     const node = list[place] as number
     turn.send(
@@ -96,7 +98,7 @@ function newVersion(state: GatewayState, message: Put, turn: Turn): Uint8Array {
     encoding: withMode(encoding, conflicts, level === 'memory', n),
     value: isDelete ? nothing : value,
   }
-  return encodeObject(write(undefined, context, sibling, conflicts, stampSeconds(state.lastStamp)), hash)
+  return encodeFresh(sibling, stampSeconds(state.lastStamp), hash)
 }
 
 /** A replica has what it was sent: a put, or (request 0) what a read found it to lack. */
@@ -176,18 +178,14 @@ function settle(state: GatewayState, request: RequestId, pending: PendingDirect,
 function answer(state: GatewayState, pending: PendingDirect, level: Level, turn: Turn): void {
   const { tally, envelope, stamp, counter, existed } = pending
   pending.answered = true
-  const time = stampSeconds(stamp)
   turn.send(
     envelope.from as Address<'client'>,
-    {
-      type: 'put-answered',
-      context: { clock: [{ actor: state.actor, counter, time }], stamp },
+    new StampedAnswer({ actor: state.actor, counter, time: stampSeconds(stamp) }, stamp, {
       stored: countBits(tally.stored),
       durable: countBits(tally.durable),
       level,
       existed,
-      previous: undefined,
-    },
+    }),
     envelope.request,
   )
   for (let place = 0; place < tally.n; place++)

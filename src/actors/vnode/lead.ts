@@ -10,7 +10,7 @@ import type { ErrorCode, ErrorDetails } from '../../base/errors.js'
 import type { NodeId, RequestId } from '../../base/units.js'
 import { type Address, singleAddress, vnodeAddress } from '../../protocol/address.js'
 import type { Envelope } from '../../protocol/envelope.js'
-import type { Level, Put } from '../../protocol/write.js'
+import { Copy, type Level, type Put } from '../../protocol/write.js'
 import { countBits, noteAway, noteFailed, noteStored, WriteTally, writeVerdict } from '../../quorum/tally.js'
 import type { Dot, StoredObject } from '../../versions/object.js'
 import { encodeObject } from '../../versions/object-codec.js'
@@ -189,7 +189,7 @@ function ask(
   pending.places.push(place)
   pending.generations.push(generationOf(state, node))
   if (node === owner) {
-    const copy = { type: 'replicate', key, hash, object, level } as const
+    const copy = new Copy(key, hash, object, level)
     turn.send(vnodeAddress(node, state.self.partition), copy, request, pending.travelEnd)
   } else {
     const hint = { type: 'keep', owner, key, hash, object, level, needed } as const
@@ -291,7 +291,7 @@ function askForMore(state: VnodeState, request: RequestId, pending: PendingPut, 
     if (!hasIt || node === state.self.node || node !== pending.list[place] || !isHealthy(state, node))
       continue
     pending.writers |= bit
-    const copy = { type: 'replicate', key, hash, object: pending.encoded, level } as const
+    const copy = new Copy(key, hash, pending.encoded, level)
     turn.send(vnodeAddress(node, state.self.partition), copy, request, pending.travelEnd)
   }
 }
