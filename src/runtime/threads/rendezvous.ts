@@ -59,6 +59,8 @@ export async function call(thread: number, name: string, greeting: unknown): Pro
     )
   }
   const { port1, port2 } = new workers.MessageChannel()
+  // Node waits for the answer in a way that keeps no event loop alive: a thread that has nothing else yet would end.
+  const alive = setInterval(() => {}, callMsMax)
   try {
     const message = { mark, name, greeting, port: port2 } satisfies Call
     await workers.postMessageToThread(thread, message, [port2], callMsMax)
@@ -66,5 +68,7 @@ export async function call(thread: number, name: string, greeting: unknown): Pro
   } catch (error) {
     port1.close()
     throw new RingspunError('closed', 'the thread that had the cluster open does not answer', {}, error)
+  } finally {
+    clearInterval(alive)
   }
 }
